@@ -1,0 +1,1 @@
+//! Detectors, windows and the threat score of every source.

@@ -1,0 +1,1 @@
+//! Packet bytes to headers to flows, and reading of capture files.

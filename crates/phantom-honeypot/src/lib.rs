@@ -1,0 +1,1 @@
+//! What the attacker talks to: one dialogue machine a protocol, the shell and the file system behind it.

@@ -1,0 +1,1 @@
+//! Drives honeypot dialogues and capture inside the jail: accept, limits, timeouts, evidence before reply.

@@ -1,0 +1,1 @@
+//! One store over SQLite or PostgreSQL: migrations, ingestion from the journal, queries.

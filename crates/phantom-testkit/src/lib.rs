@@ -1,0 +1,1 @@
+//! For tests: scripted attackers, packet and capture builders.

@@ -1,0 +1,2 @@
+//! The PhantomNet node.
+fn main() {}
