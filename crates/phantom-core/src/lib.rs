@@ -8,7 +8,6 @@ mod bounded;
 mod bytes;
 pub mod dialogue;
 pub mod duration;
-pub mod duration;
 pub mod event;
 pub mod frame;
 mod id;
