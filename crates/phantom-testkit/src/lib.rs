@@ -1,1 +1,3 @@
 //! For tests: scripted attackers, packet and capture builders.
+
+pub mod netns;
