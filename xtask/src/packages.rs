@@ -43,7 +43,7 @@ pub(crate) const TEST: &[Tool] = &[
 ];
 
 /// What the benches need besides.
-pub(crate) const BENCH: &[Tool] = &[tool("tshark", "tshark"), tool("python3", "python3-venv")];
+pub(crate) const BENCH: &[Tool] = &[tool("tshark", "tshark"), tool("virtualenv", "virtualenv")];
 
 /// Makes sure that every tool is there: installs what is missing through apt, as root or with sudo, saying
 /// what; with `install` false, or where there is no apt, only names it.
