@@ -4,9 +4,15 @@
 //! capture files come as `impl Read`, and the hash seed is an argument.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+pub mod capture;
+mod content;
 mod counters;
 mod names;
+pub mod packet;
+mod table;
 pub mod wire;
 
 pub use names::{App, State};
+pub use packet::{Decoded, Findings, LinkType, Packet};
+pub use table::{FlowConfig, FlowTable};
 pub use wire::{Ended, FlowKey, FlowNotice, FlowRecord, PacketRow, WireBatch, WireCounters};

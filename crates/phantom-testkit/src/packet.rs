@@ -258,7 +258,8 @@ pub fn pcap<'a>(link: u32, packets: impl IntoIterator<Item = (i64, &'a [u8])>) -
         file.extend(word.to_le_bytes());
     }
     for (at, bytes) in packets {
-        for word in [(at / 1_000_000) as u32, (at % 1_000_000) as u32, bytes.len() as u32, bytes.len() as u32] {
+        for word in [(at / 1_000_000) as u32, (at % 1_000_000) as u32, bytes.len() as u32, bytes.len() as u32]
+        {
             file.extend(word.to_le_bytes());
         }
         file.extend(bytes);
@@ -316,7 +317,8 @@ mod tests {
 
     #[test]
     fn checksums_verify_to_zero() {
-        let packet = PacketBuilder::new("192.0.2.1", "192.0.2.2").ttl(3).options(&[1]).tcp((1, 2), SYN, 7, 0, b"abc");
+        let packet =
+            PacketBuilder::new("192.0.2.1", "192.0.2.2").ttl(3).options(&[1]).tcp((1, 2), SYN, 7, 0, b"abc");
         assert_eq!(checksum(&[&packet[..24]]), 0);
         assert_eq!((packet[0], packet[8], packet.len()), (0x46, 3, 24 + 23));
         let pseudo = [&packet[12..20], &[0, 0, 0, 23, 0, 0, 0, 6]].concat();
