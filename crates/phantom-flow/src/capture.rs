@@ -123,16 +123,6 @@ impl<R: Read> CaptureReader<R> {
     }
 }
 
-/// Drives a reader to its end, as a fuzz entry: how many packets came before the end or the fault.
-pub fn fuzz(bytes: &[u8]) -> u64 {
-    let mut reader = CaptureReader::new(open_stream(bytes));
-    let mut count = 0;
-    while let Ok(Some(_)) = reader.next_packet() {
-        count += 1;
-    }
-    count
-}
-
 fn open<R: Read>(buffer: &mut Buffer<R>) -> Result<Format, CaptureError> {
     let have = buffer.fill(4)?;
     if have == 0 {

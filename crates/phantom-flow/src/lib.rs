@@ -7,6 +7,7 @@
 pub mod capture;
 mod content;
 mod counters;
+pub mod fuzz;
 mod names;
 pub mod packet;
 mod table;

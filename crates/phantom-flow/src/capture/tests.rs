@@ -218,6 +218,6 @@ proptest! {
         if let Some(byte) = bytes.get_mut(at) {
             *byte ^= flip.1;
         }
-        fuzz(&bytes);
+        crate::fuzz::capture(&bytes);
     }
 }
