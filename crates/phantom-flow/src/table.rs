@@ -27,7 +27,8 @@ pub struct FlowConfig {
     pub linger_fin: i64,
     /// How long a flow lingers after a RST.
     pub linger_rst: i64,
-    /// Most flows held; beyond it unanswered ones are evicted first, the longest silent before others.
+    /// Most flows held, at about half a kibibyte each; beyond it unanswered ones are evicted first, the longest silent
+    /// before others.
     pub max_flows: usize,
     /// A packet older than the newest by more than this sets the clock back and closes all flows: another capture has
     /// begun. Smaller steps back are tolerated.
@@ -67,7 +68,7 @@ const GATHER: i64 = SECOND;
 /// - All ICMP between two hosts is one flow, as is all of any other protocol without ports.
 /// - Nothing but the packets' instants moves time. Whether packets come one by one or in batches, with or without
 ///   [`Self::advance`] between, the notices are the same in the same order (as long as `advance` is not told of a time
-///   later than the next packet's).
+///   later than the next packet's). A live host calls `advance` at least once a second, or quiet wires tell late.
 #[derive(Debug)]
 pub struct FlowTable {
     config: FlowConfig,

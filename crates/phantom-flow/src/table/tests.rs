@@ -223,6 +223,13 @@ fn the_seed_changes_no_output_and_ids_are_stable() {
 }
 
 #[test]
+fn a_flow_costs_what_the_cap_was_chosen_for() {
+    // 262,144 flows that all have spoken: at most 144 MiB.
+    let each = size_of::<Entry>() + size_of::<crate::content::Content>();
+    assert!(each <= 576, "{} + {}", size_of::<Entry>(), size_of::<crate::content::Content>());
+}
+
+#[test]
 fn frames_that_are_not_ip_are_counted() {
     let mut table = FlowTable::new(FlowConfig::default());
     let mut out = WireBatch::default();
