@@ -115,7 +115,13 @@ impl HostKeys {
     }
 
     /// A signature blob over `data`.
-    pub(crate) fn sign(&self, index: usize, algorithm: &str, data: &[u8], rng: &mut impl CryptoRng) -> Option<Vec<u8>> {
+    pub(crate) fn sign(
+        &self,
+        index: usize,
+        algorithm: &str,
+        data: &[u8],
+        rng: &mut impl CryptoRng,
+    ) -> Option<Vec<u8>> {
         self.0.get(index)?.sign(algorithm, data, rng)
     }
 }

@@ -153,10 +153,17 @@ impl Opener {
 }
 
 /// Decrypts and authenticates a whole packet in place.
-fn decrypt(keys: &mut Keys, seq: u32, packet: &mut [u8], tag: &[u8], block: usize) -> Result<(), PacketError> {
+fn decrypt(
+    keys: &mut Keys,
+    seq: u32,
+    packet: &mut [u8],
+    tag: &[u8],
+    block: usize,
+) -> Result<(), PacketError> {
     match &mut keys.cipher {
         Cipher::Aead(aead) => {
-            let (Some((length, body)), Ok(tag)) = (packet.split_first_chunk_mut::<4>(), tag.try_into()) else {
+            let (Some((length, body)), Ok(tag)) = (packet.split_first_chunk_mut::<4>(), tag.try_into())
+            else {
                 return Err(PacketError::Mac);
             };
             if aead.open(seq, *length, body, tag) { Ok(()) } else { Err(PacketError::Mac) }

@@ -26,7 +26,14 @@ impl Hash {
     }
 
     /// `length` bytes of key material for a letter from `A` to `F` (RFC 4253 section 7.2). `secret` is encoded.
-    pub(crate) fn derive(self, secret: &[u8], hash: &[u8], letter: u8, session: &[u8], length: usize) -> Vec<u8> {
+    pub(crate) fn derive(
+        self,
+        secret: &[u8],
+        hash: &[u8],
+        letter: u8,
+        session: &[u8],
+        length: usize,
+    ) -> Vec<u8> {
         let mut out = self.of(&[secret, hash, &[letter], session]);
         while out.len() < length {
             let more = self.of(&[secret, hash, &out]);

@@ -197,7 +197,9 @@ impl Group {
         let mut exponent = [0; 128];
         rng.fill_bytes(&mut exponent);
         let exponent = BoxedUint::from_be_slice(&exponent, exponent_bits).ok()?;
-        let raise = |base: BoxedUint| BoxedMontyForm::new(base, &params).pow_bounded_exp(&exponent, exponent_bits).retrieve();
+        let raise = |base: BoxedUint| {
+            BoxedMontyForm::new(base, &params).pow_bounded_exp(&exponent, exponent_bits).retrieve()
+        };
         let generator = BoxedUint::from_be_slice(&[self.generator], bits).ok()?;
         let public = raise(generator).to_be_bytes();
         Some(reply(trim(&public).to_vec(), &raise(e).to_be_bytes()))

@@ -35,7 +35,8 @@ impl Umac {
             l3_mask: [0; MAX_ITERATIONS],
             iterations,
         };
-        for (to, from) in umac.l1.iter_mut().zip(kdf(&aes, 1, L1_KEY + (iterations - 1) * 16).chunks_exact(4)) {
+        for (to, from) in umac.l1.iter_mut().zip(kdf(&aes, 1, L1_KEY + (iterations - 1) * 16).chunks_exact(4))
+        {
             *to = be(from) as u32;
         }
         for (to, from) in umac.l2.iter_mut().zip(kdf(&aes, 2, iterations * 24).chunks_exact(24)) {

@@ -77,7 +77,9 @@ impl UserKey {
         let signature = reader.string()?;
         reader.end()?;
         match &self.0 {
-            Kind::Rsa(key) if algorithm == b"rsa-sha2-256" => key.pkcs1v15_verify::<Sha256>(data, signature).ok(),
+            Kind::Rsa(key) if algorithm == b"rsa-sha2-256" => {
+                key.pkcs1v15_verify::<Sha256>(data, signature).ok()
+            }
             Kind::Rsa(key) => key.pkcs1v15_verify::<Sha512>(data, signature).ok(),
             Kind::Ed25519(key) => {
                 key.verify_strict(data, &ed25519_dalek::Signature::from_slice(signature).ok()?).ok()

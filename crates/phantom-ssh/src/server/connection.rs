@@ -1,7 +1,7 @@
 //! The connection protocol (RFC 4254): global requests, channels and their requests.
 
-use super::channel::{Channel, MAX_DATA, WINDOW};
 use super::Server;
+use super::channel::{Channel, MAX_DATA, WINDOW};
 use crate::event::{Event, Program, Size};
 use crate::wire::{Put, Reader, message, msg};
 
@@ -194,7 +194,9 @@ impl Server {
             b"session" => {
                 body.end()?;
                 if self.no_more_sessions {
-                    self.disconnect("Possible attack: attempt to open a session after additional sessions disabled");
+                    self.disconnect(
+                        "Possible attack: attempt to open a session after additional sessions disabled",
+                    );
                     return Some(());
                 }
                 if self.channels.iter().flatten().count() >= self.config.max_sessions {

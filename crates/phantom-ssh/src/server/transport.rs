@@ -232,7 +232,9 @@ impl Server {
         }
         let Some(chosen) = &self.kex.chosen else { return self.unimplemented(kind, seq) };
         match (chosen.kex, kind) {
-            (KexAlg::GroupExchange, msg::GEX_REQUEST) if self.kex.group.is_none() => self.on_gex_request(body),
+            (KexAlg::GroupExchange, msg::GEX_REQUEST) if self.kex.group.is_none() => {
+                self.on_gex_request(body)
+            }
             (KexAlg::GroupExchange, msg::GEX_INIT) => {
                 let (group, request) = self.kex.group.take()?;
                 let e = body.mpint()?.to_vec();
@@ -376,7 +378,8 @@ impl Material<'_> {
     /// Letters: initialisation vector, cipher key, MAC key.
     fn keys(&self, alg: CipherAlg, mac: Option<MacAlg>, letters: [u8; 3]) -> Option<Keys> {
         let [iv, key, integrity] = letters;
-        let derive = |letter, length| self.hash.derive(self.secret, self.exchange, letter, self.session, length);
+        let derive =
+            |letter, length| self.hash.derive(self.secret, self.exchange, letter, self.session, length);
         let cipher = alg.keyed(&derive(key, alg.key_len()), &derive(iv, alg.iv_len()))?;
         let mac = match mac {
             Some(mac) => Some(mac.keyed(&derive(integrity, mac.key_len()))?),
