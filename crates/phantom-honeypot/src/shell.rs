@@ -1,0 +1,248 @@
+//! A shell over a session's file system, and the consoles that carry it.
+
+// mod arith;
+mod ast;
+// mod cmd;
+mod console;
+mod eval;
+// mod expand;
+pub(crate) mod facts;
+// mod glob;
+mod io;
+// mod parse;
+// mod regex;
+
+pub use console::{Console, Emit};
+pub use io::SharedVfs;
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use phantom_core::Timestamp;
+
+use crate::vfs::{Base, Cred, Dropped, Limits, Vfs};
+use crate::{Persona, persona::Draw};
+use io::{Desc, IoHandle};
+
+/// The persona with its base tree: immutable, one for all sessions of a process.
+#[derive(Debug)]
+pub struct Machine {
+    persona: Arc<Persona>,
+    base: Arc<Base>,
+}
+
+/// Somebody who can log in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Login name.
+    pub name: String,
+    /// Home directory.
+    pub home: String,
+    /// Numbers of user and groups.
+    pub cred: Cred,
+}
+
+impl Machine {
+    /// The machine of a persona.
+    pub fn new(persona: Arc<Persona>) -> Arc<Self> {
+        Arc::new(Self { base: Base::debian(Arc::clone(&persona)), persona })
+    }
+
+    /// Who it is.
+    pub fn persona(&self) -> &Persona {
+        &self.persona
+    }
+
+    /// A fresh file system for one session.
+    pub fn vfs(&self, now: Timestamp) -> Vfs {
+        Vfs::new(Arc::clone(&self.base), Limits::default(), now)
+    }
+
+    /// The account of this name, of root, an ordinary user or a system account.
+    pub fn account(&self, name: &[u8]) -> Option<Account> {
+        let (name, uid, gid, home) =
+            if let Some(user) = self.persona.users.iter().find(|user| user.name.as_bytes() == name) {
+                (user.name.clone(), user.uid, user.uid, format!("/home/{}", user.name))
+            } else {
+                let (name, uid, gid, _, home, _) =
+                    crate::vfs::SYSTEM.iter().find(|row| row.0.as_bytes() == name)?;
+                ((*name).to_owned(), *uid, *gid, (*home).to_owned())
+            };
+        let first = self.persona.users.first().is_some_and(|user| user.name == name);
+        // What the installer gives its first user: cdrom floppy sudo audio dip video plugdev users netdev.
+        let groups = if first { vec![24, 25, 27, 29, 30, 44, 46, 100, 106] } else { Vec::new() };
+        Some(Account { name, home, cred: Cred { uid, gid, groups } })
+    }
+
+    /// The file system and account of a login that was let in. A name that the persona does not have (the
+    /// operator's own pattern accepted it) gets a home and a line in the session's /etc/passwd.
+    pub fn login(&self, name: &[u8], now: Timestamp) -> (SharedVfs, Account) {
+        let mut vfs = self.vfs(now);
+        let account = self.account(name).unwrap_or_else(|| {
+            let clean = |b: &u8| b.is_ascii_alphanumeric() || b"._-".contains(b);
+            let name: String = name.iter().filter(|b| clean(b)).take(32).map(|b| char::from(*b)).collect();
+            let name = if name.trim_matches('.').is_empty() { "user".to_owned() } else { name };
+            let uid = 1000 + u32::try_from(self.persona.users.len()).unwrap_or(0);
+            let (root, home) = (Cred::root(), format!("/home/{name}"));
+            let line = format!("{name}:x:{uid}:{uid}::{home}:/bin/bash\n");
+            // A full or odd file system only means that the home is missing, as on a real machine.
+            let _ = vfs.mkdir(&root, home.as_bytes(), 0o700);
+            let own = crate::vfs::SetAttr { uid: Some(uid), gid: Some(uid), ..Default::default() };
+            let _ = vfs.set_attr(&root, home.as_bytes(), own);
+            if let Ok(ino) = vfs.create(&root, b"/etc/passwd", 0o644, false) {
+                let _ = vfs.write(ino, None, line.as_bytes());
+            }
+            Account { name, home, cred: Cred { uid, gid: uid, groups: Vec::new() } }
+        });
+        vfs.settle();
+        (Arc::new(Mutex::new(vfs)), account)
+    }
+}
+
+/// Who sits before the shell.
+#[derive(Debug, Clone)]
+pub struct Visitor {
+    /// The peer: shown by `who`, `w` and SSH_CLIENT.
+    pub peer: SocketAddr,
+    /// Our side.
+    pub local: SocketAddr,
+    /// When they logged in.
+    pub at: Timestamp,
+    /// Randomness of the session: process numbers, $RANDOM.
+    pub seed: [u8; 32],
+}
+
+/// Steps (commands, loop turns, expansions) one line may take before it is killed.
+const STEPS: u64 = 50_000;
+/// Nesting of functions, substitutions, subshells and sourced files. A level costs some 10 KiB of stack.
+const DEPTH: u32 = 24;
+/// Bytes all variables together may hold.
+const VAR_BYTES: usize = 1 << 20;
+
+/// The state of one shell process. Cheap to clone: a subshell is a clone.
+#[derive(Clone)]
+pub struct Shell {
+    machine: Arc<Machine>,
+    vfs: SharedVfs,
+    account: Account,
+    visitor: Visitor,
+    io: IoHandle,
+    fds: BTreeMap<u32, Desc>,
+    cwd: Vec<u8>,
+    vars: HashMap<Vec<u8>, Var>,
+    functions: HashMap<Vec<u8>, Arc<ast::Node>>,
+    aliases: BTreeMap<Vec<u8>, Vec<u8>>,
+    args: Vec<Vec<u8>>,
+    name: Vec<u8>,
+    status: i32,
+    pid: u32,
+    last_background: u32,
+    depth: u32,
+    interactive: bool,
+    in_condition: bool,
+    errexit: bool,
+    history: Vec<Vec<u8>>,
+    umask: u32,
+    line: u32,
+    draw: Draw,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Var {
+    value: Vec<u8>,
+    exported: bool,
+    readonly: bool,
+}
+
+impl Shell {
+    /// A login shell of `account` over `vfs`; several shells of one visit may share the file system.
+    pub fn new(machine: Arc<Machine>, vfs: SharedVfs, account: Account, visitor: Visitor) -> Self {
+        let draw = Draw::new(&visitor.seed, "shell");
+        let pid = facts::pid(&machine.persona, visitor.at) + 3;
+        let cwd = account.home.clone().into_bytes();
+        let mut shell = Self {
+            machine,
+            vfs,
+            account,
+            visitor,
+            io: IoHandle::default(),
+            fds: BTreeMap::from([(0, Desc::Console(0)), (1, Desc::Console(1)), (2, Desc::Console(2))]),
+            cwd,
+            vars: HashMap::new(),
+            functions: HashMap::new(),
+            aliases: BTreeMap::new(),
+            args: Vec::new(),
+            name: b"bash".to_vec(),
+            status: 0,
+            pid,
+            last_background: 0,
+            depth: 0,
+            interactive: false,
+            in_condition: false,
+            errexit: false,
+            history: Vec::new(),
+            umask: 0o022,
+            line: 1,
+            draw,
+        };
+        if shell.vfs().stat(&shell.account.cred, &shell.cwd).is_err() {
+            shell.cwd = b"/".to_vec();
+        }
+        shell.environment();
+        shell
+    }
+
+    fn environment(&mut self) {
+        let root = self.account.cred.uid == 0;
+        let (peer, local) = (self.visitor.peer, self.visitor.local);
+        let name = self.account.name.clone();
+        let ip = |a: SocketAddr| a.ip().to_canonical().to_string();
+        let list = [
+            ("SHELL", "/bin/bash".to_owned()),
+            ("PWD", String::from_utf8_lossy(&self.cwd).into_owned()),
+            ("LOGNAME", name.clone()),
+            ("HOME", self.account.home.clone()),
+            ("LANG", "en_US.UTF-8".to_owned()),
+            ("SSH_CLIENT", format!("{} {} {}", ip(peer), peer.port(), local.port())),
+            ("SSH_CONNECTION", format!("{} {} {} {}", ip(peer), peer.port(), ip(local), local.port())),
+            ("USER", name.clone()),
+            ("SHLVL", "1".to_owned()),
+            (
+                "PATH",
+                (if root {
+                    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+                } else {
+                    "/usr/local/bin:/usr/bin:/bin:/usr/games"
+                })
+                .to_owned(),
+            ),
+            ("MAIL", format!("/var/mail/{name}")),
+        ];
+        for (name, value) in list {
+            self.vars.insert(name.into(), Var { value: value.into(), exported: true, readonly: false });
+        }
+        for (name, value) in [
+            ("IFS", " \t\n"),
+            ("PS4", "+ "),
+            ("OPTIND", "1"),
+            ("HOSTTYPE", "x86_64"),
+            ("BASH_VERSION", "5.2.15(1)-release"),
+            ("BASH", "/bin/bash"),
+            ("OSTYPE", "linux-gnu"),
+        ] {
+            self.vars.insert(name.into(), Var { value: value.into(), ..Var::default() });
+        }
+    }
+
+    fn vfs(&self) -> MutexGuard<'_, Vfs> {
+        self.vfs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Files the session wrote, to be stored as artifacts when it ends.
+    pub fn dropped_files(&self) -> Vec<Dropped> {
+        self.vfs().dropped_files()
+    }
+}
+
+// tests

@@ -1,0 +1,282 @@
+//! What a running command reads and writes, and how it waits: the evaluator is a future that is polled by
+//! hand whenever a byte, an instant or an end of input has come. No runtime is involved.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+
+use phantom_core::{Body, Timestamp};
+
+use super::console::Emit;
+use crate::vfs::{Ino, Vfs};
+
+/// The file system of one visit, shared by all its channels.
+pub type SharedVfs = Arc<Mutex<Vfs>>;
+
+/// Output bytes one line may print before it is killed.
+pub(super) const OUTPUT: usize = 4 << 20;
+/// Bytes a pipe, substitution or command may hold.
+pub(super) const BUFFER: usize = 4 << 20;
+/// Input held for a command that does not read it (a pty holds 4096); more is thrown away.
+const PENDING: usize = 4 << 20;
+
+/// Why evaluation unwinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    Exit(i32),
+    Return(i32),
+    Break(u32),
+    Continue(u32),
+    /// ^C.
+    Interrupt,
+    /// A limit of ours was reached: as if killed.
+    Limit,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// The shell's own line editor.
+    Edit,
+    /// The terminal driver's line mode while a command runs.
+    Cooked { echo: bool },
+    /// No terminal.
+    Raw,
+}
+
+#[derive(Debug)]
+pub(super) struct Io {
+    pub(super) out: Vec<Emit>,
+    pub(super) now: Timestamp,
+    pub(super) input: VecDeque<u8>,
+    pub(super) eof: bool,
+    pub(super) mode: Mode,
+    pub(super) line: Option<Option<Vec<u8>>>,
+    pub(super) prompt: Vec<u8>,
+    pub(super) interrupted: bool,
+    pub(super) hungup: bool,
+    pub(super) deadline: Option<Timestamp>,
+    pub(super) printed: usize,
+    pub(super) steps: u64,
+    pub(super) pty: bool,
+    pub(super) size: (u32, u32),
+    pub(super) history: Vec<Vec<u8>>,
+    pub(super) hints: Option<Hints>,
+}
+
+/// What tab completion needs of the shell at the prompt.
+#[derive(Clone)]
+pub(super) struct Hints {
+    pub(super) vfs: SharedVfs,
+    pub(super) cred: crate::Cred,
+    pub(super) cwd: Vec<u8>,
+    pub(super) home: Vec<u8>,
+}
+
+impl std::fmt::Debug for Hints {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hints")
+    }
+}
+
+impl Io {
+    pub(super) fn emit(&mut self, stderr: bool, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        let mut text = Vec::with_capacity(bytes.len() + 8);
+        for byte in bytes {
+            if self.pty && *byte == b'\n' {
+                text.push(b'\r');
+            }
+            text.push(*byte);
+        }
+        let stderr = stderr && !self.pty;
+        match self.out.last_mut() {
+            Some(Emit::Stdout(last)) if !stderr => last.extend_from_slice(&text),
+            Some(Emit::Stderr(last)) if stderr => last.extend_from_slice(&text),
+            _ => self.out.push(if stderr { Emit::Stderr(text) } else { Emit::Stdout(text) }),
+        }
+    }
+
+    pub(super) fn feed(&mut self, bytes: impl IntoIterator<Item = u8>) {
+        let room = PENDING.saturating_sub(self.input.len());
+        self.input.extend(bytes.into_iter().take(room));
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct IoHandle(Arc<Mutex<Io>>);
+
+impl Default for IoHandle {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Io {
+            out: Vec::new(),
+            now: Timestamp::UNIX_EPOCH,
+            input: VecDeque::new(),
+            eof: false,
+            mode: Mode::Raw,
+            line: None,
+            prompt: Vec::new(),
+            interrupted: false,
+            hungup: false,
+            deadline: None,
+            printed: 0,
+            steps: 0,
+            pty: false,
+            size: (80, 24),
+            history: Vec::new(),
+            hints: None,
+        })))
+    }
+}
+
+impl IoHandle {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Io> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.lock().now
+    }
+
+    pub(super) fn record(&self, body: Body) {
+        self.lock().out.push(Emit::Record(body));
+    }
+
+    /// Counts one step and notices ^C.
+    pub(super) fn step(&self, cost: u64) -> Result<(), Stop> {
+        let mut io = self.lock();
+        io.steps = io.steps.saturating_add(cost);
+        if io.interrupted {
+            Err(Stop::Interrupt)
+        } else if io.steps > super::STEPS || io.hungup {
+            Err(Stop::Limit)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Prints to the console, within the line's allowance.
+    pub(super) fn print(&self, stderr: bool, bytes: &[u8]) -> Result<(), Stop> {
+        let mut io = self.lock();
+        let room = OUTPUT.saturating_sub(io.printed);
+        let part = bytes.get(..room).unwrap_or(bytes);
+        io.printed += part.len();
+        io.emit(stderr, part);
+        if part.len() < bytes.len() { Err(Stop::Limit) } else { Ok(()) }
+    }
+
+    /// A line of console input with its newline; `None` at its end.
+    pub(super) async fn read_line(&self) -> Result<Option<Vec<u8>>, Stop> {
+        poll_fn(|_| {
+            let mut io = self.lock();
+            if io.interrupted {
+                return Poll::Ready(Err(Stop::Interrupt));
+            }
+            if io.hungup {
+                return Poll::Ready(Err(Stop::Exit(129)));
+            }
+            if let Some(end) = io.input.iter().position(|b| *b == b'\n') {
+                return Poll::Ready(Ok(Some(io.input.drain(..=end).collect())));
+            }
+            if !io.eof {
+                return Poll::Pending;
+            }
+            // On a terminal ^D ends one reading, not the terminal.
+            if io.pty {
+                io.eof = false;
+            }
+            let rest: Vec<u8> = io.input.drain(..).collect();
+            Poll::Ready(Ok((!rest.is_empty()).then_some(rest)))
+        })
+        .await
+    }
+
+    /// What has arrived, at least one byte; `None` at the end.
+    pub(super) async fn read_some(&self) -> Result<Option<Vec<u8>>, Stop> {
+        if self.lock().pty {
+            return self.read_line().await;
+        }
+        poll_fn(|_| {
+            let mut io = self.lock();
+            if io.hungup {
+                Poll::Ready(Err(Stop::Exit(129)))
+            } else if !io.input.is_empty() {
+                Poll::Ready(Ok(Some(io.input.drain(..).collect())))
+            } else if io.eof {
+                Poll::Ready(Ok(None))
+            } else {
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
+    /// A line from the shell's line editor; `None` for ^D on an empty line.
+    pub(super) async fn edit_line(&self, prompt: Vec<u8>) -> Result<Option<Vec<u8>>, Stop> {
+        {
+            let mut io = self.lock();
+            io.interrupted = false;
+            io.mode = Mode::Edit;
+            io.emit(false, &prompt);
+            io.prompt = prompt;
+        }
+        poll_fn(|_| {
+            let mut io = self.lock();
+            if io.hungup {
+                return Poll::Ready(Err(Stop::Exit(129)));
+            }
+            if io.interrupted {
+                io.interrupted = false;
+                return Poll::Ready(Err(Stop::Interrupt));
+            }
+            match io.line.take() {
+                Some(line) => Poll::Ready(Ok(line)),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Waits for an instant.
+    pub(super) async fn sleep_until(&self, at: Timestamp) -> Result<(), Stop> {
+        let result = poll_fn(|_| {
+            let mut io = self.lock();
+            if io.interrupted {
+                Poll::Ready(Err(Stop::Interrupt))
+            } else if io.hungup {
+                Poll::Ready(Err(Stop::Exit(129)))
+            } else if io.now >= at {
+                Poll::Ready(Ok(()))
+            } else {
+                if io.deadline != Some(at) {
+                    io.deadline = Some(at);
+                    io.out.push(Emit::Wake(Some(at)));
+                }
+                Poll::Pending
+            }
+        })
+        .await;
+        let mut io = self.lock();
+        if io.deadline.take().is_some() && result.is_err() {
+            io.out.push(Emit::Wake(None));
+        }
+        result
+    }
+}
+
+/// What a file descriptor stands for.
+#[derive(Debug, Clone)]
+pub(super) enum Desc {
+    /// The console: 0 input, 1 output, 2 errors.
+    Console(u8),
+    /// Bytes to read, with the place reached; shared by all who inherited it.
+    Input(Arc<Mutex<VecDeque<u8>>>),
+    /// A pipe or substitution being filled.
+    Pipe(Arc<Mutex<Vec<u8>>>),
+    /// A file being written; the place is shared, `None` always the end.
+    File(Ino, Arc<Mutex<Option<u64>>>),
+    /// Reads nothing, takes everything.
+    Null,
+}

@@ -1,0 +1,418 @@
+//! A Debian 12 server's tree in our own words, from the persona.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use phantom_core::{Timestamp, from_micros, micros};
+
+use super::base::{Base, BaseBody, BaseNode};
+use super::node::{Attr, Kind};
+use super::{join, split};
+use crate::Persona;
+use crate::persona::Draw;
+use crate::shell::facts;
+
+/// System accounts of a fresh Debian 12 with sshd, nginx and vsftpd: name, uid, gid, comment, home, shell.
+pub(crate) const SYSTEM: &[(&str, u32, u32, &str, &str, &str)] = &[
+    ("root", 0, 0, "root", "/root", "/bin/bash"),
+    ("daemon", 1, 1, "daemon", "/usr/sbin", "/usr/sbin/nologin"),
+    ("bin", 2, 2, "bin", "/bin", "/usr/sbin/nologin"),
+    ("sys", 3, 3, "sys", "/dev", "/usr/sbin/nologin"),
+    ("sync", 4, 65534, "sync", "/bin", "/bin/sync"),
+    ("games", 5, 60, "games", "/usr/games", "/usr/sbin/nologin"),
+    ("man", 6, 12, "man", "/var/cache/man", "/usr/sbin/nologin"),
+    ("lp", 7, 7, "lp", "/var/spool/lpd", "/usr/sbin/nologin"),
+    ("mail", 8, 8, "mail", "/var/mail", "/usr/sbin/nologin"),
+    ("news", 9, 9, "news", "/var/spool/news", "/usr/sbin/nologin"),
+    ("uucp", 10, 10, "uucp", "/var/spool/uucp", "/usr/sbin/nologin"),
+    ("proxy", 13, 13, "proxy", "/bin", "/usr/sbin/nologin"),
+    ("www-data", 33, 33, "www-data", "/var/www", "/usr/sbin/nologin"),
+    ("backup", 34, 34, "backup", "/var/backups", "/usr/sbin/nologin"),
+    ("list", 38, 38, "Mailing List Manager", "/var/list", "/usr/sbin/nologin"),
+    ("irc", 39, 39, "ircd", "/run/ircd", "/usr/sbin/nologin"),
+    ("_apt", 42, 65534, "", "/nonexistent", "/usr/sbin/nologin"),
+    ("nobody", 65534, 65534, "nobody", "/nonexistent", "/usr/sbin/nologin"),
+    ("systemd-network", 998, 998, "systemd Network Management", "/", "/usr/sbin/nologin"),
+    ("systemd-timesync", 997, 997, "systemd Time Synchronization", "/", "/usr/sbin/nologin"),
+    ("messagebus", 100, 107, "", "/nonexistent", "/usr/sbin/nologin"),
+    ("sshd", 101, 65534, "", "/run/sshd", "/usr/sbin/nologin"),
+    ("ftp", 102, 110, "ftp daemon,,,", "/srv/ftp", "/usr/sbin/nologin"),
+];
+/// Groups of Debian's base-passwd that matter, and those its packages add.
+pub(crate) const GROUPS: &[(&str, u32)] = &[
+    ("root", 0),
+    ("daemon", 1),
+    ("bin", 2),
+    ("sys", 3),
+    ("adm", 4),
+    ("tty", 5),
+    ("disk", 6),
+    ("lp", 7),
+    ("mail", 8),
+    ("news", 9),
+    ("uucp", 10),
+    ("man", 12),
+    ("proxy", 13),
+    ("kmem", 15),
+    ("dialout", 20),
+    ("fax", 21),
+    ("voice", 22),
+    ("cdrom", 24),
+    ("floppy", 25),
+    ("tape", 26),
+    ("sudo", 27),
+    ("audio", 29),
+    ("dip", 30),
+    ("www-data", 33),
+    ("backup", 34),
+    ("operator", 37),
+    ("list", 38),
+    ("irc", 39),
+    ("src", 40),
+    ("shadow", 42),
+    ("utmp", 43),
+    ("video", 44),
+    ("sasl", 45),
+    ("plugdev", 46),
+    ("staff", 50),
+    ("games", 60),
+    ("users", 100),
+    ("nogroup", 65534),
+    ("systemd-journal", 999),
+    ("systemd-network", 998),
+    ("crontab", 101),
+    ("input", 102),
+    ("sgx", 103),
+    ("kvm", 104),
+    ("render", 105),
+    ("netdev", 106),
+    ("messagebus", 107),
+    ("_ssh", 109),
+    ("ftp", 110),
+    ("systemd-timesync", 997),
+];
+/// Programs of /usr/bin with their sizes in Debian 12 (amd64), measured.
+const BIN: &str = "awk@mawk mawk=162296 base64=43880 basename=43888 bash=1265648 bunzip2=39224 bzip2=39224 cat=44016 \
+chage=72344 chattr=14568 chgrp=64424 chmod=64376 chown=72592 chsh=52880 clear=14648 cp=151152 crontab=43568 curl=274424 \
+cut=47968 date=113304 dd=93072 df=97528 diff=154264 dir=151344 dirname=43888 dmesg=84000 dpkg=317584 du=162296 \
+echo=43856 env=48536 expr=51936 false=35664 file=27200 find=224848 free=26768 getconf=31240 getent=31240 grep=203152 \
+groups=43792 gunzip=2346 gzip=98136 head=47912 hostname=23256 id=48136 install=151464 ip=760 kill=31520 less=199048 \
+ln=72536 locale=58352 login=53024 logname=39728 ls=151344 lsblk=179976 lscpu=108000 md5sum=47912 mkdir=97464 mknod=72688 \
+mktemp=48048 more=59712 mount=59704 mv=143016 nano=283144 netstat@../../bin/ss nice=43824 nl=48136 nohup=43824 \
+nproc=43856 od=72936 openssl=998608 passwd=68248 perl=3940768 pgrep=31392 pidof=26584 ping=90568 printenv=39728 \
+printf=56208 ps=145504 pwd=43920 python3@python3.11 python3.11=6839896 readlink=47984 realpath=48016 rm=72752 rmdir=52080 \
+scp=162488 sed=126424 seq=52112 sftp=170680 sh@dash dash=125640 sha1sum=47912 sha256sum=56104 sleep=43888 sort=117704 \
+ss=137944 ssh=1060528 ssh-keygen=465224 stat=92752 stty=80896 su=72000 sudo=281624 sync=39824 tail=72704 tar=531984 \
+tee=43920 test=51952 timeout=48144 top=140752 touch=97152 tr=52080 true=35664 tty=39792 uname=43888 uniq=48136 \
+uptime=14592 users=39792 vi@vim.tiny vim.tiny=1676912 w=23240 wc=47944 wget=539336 which=946 who=56304 whoami=39728 \
+xargs=72216 xz=88464 yes=43888 zcat=1984 apt=18752 apt-get=51520 systemctl=1501400 journalctl=80568 last=47448";
+/// Programs of /usr/sbin.
+const SBIN: &str = "adduser=40571 agetty=64720 cron=59736 dhclient=548208 fdisk=154288 groupadd=91992 ifconfig=79312 \
+init@../lib/systemd/systemd ip@../bin/ip iptables=99296 modprobe@../bin/kmod nginx=1195152 nologin=14656 poweroff@../bin/systemctl \
+reboot@../bin/systemctl route=64376 service=9271 shutdown@../bin/systemctl sshd=1262488 sysctl=31536 useradd=147584 \
+userdel=95488 usermod=140208 vsftpd=178872";
+
+struct Builder {
+    persona: Arc<Persona>,
+    nodes: Vec<BaseNode>,
+    draw: Draw,
+}
+
+impl Builder {
+    fn put(&mut self, path: &str, mode: u32, owner: (u32, u32), kind: Kind, body: BaseBody) {
+        // Packages are older than the installation, what the installation wrote has its time.
+        let mtime = from_micros(micros(self.persona.installed) + self.draw.range(0, 900_000_000));
+        self.put_at(path, mode, owner, kind, body, mtime);
+    }
+
+    fn put_at(
+        &mut self,
+        path: &str,
+        mode: u32,
+        (uid, gid): (u32, u32),
+        kind: Kind,
+        body: BaseBody,
+        mtime: Timestamp,
+    ) {
+        let ino = self.nodes.len();
+        let (parent, name) = split(path.as_bytes());
+        if ino > 0 {
+            let at = self.find(parent);
+            if let Some(BaseNode { body: BaseBody::Dir(names), .. }) = self.nodes.get_mut(at) {
+                names.insert(name.to_vec(), ino as u64);
+            }
+        }
+        self.nodes.push(BaseNode {
+            attr: Attr { kind, mode, uid, gid, mtime, nlink: 1 },
+            path: join(b"/", path.as_bytes()),
+            body,
+        });
+    }
+
+    /// Only used while building: parents are written out before their children.
+    fn find(&self, path: &[u8]) -> usize {
+        self.nodes.iter().position(|node| node.path == path).unwrap_or(0)
+    }
+
+    fn dir(&mut self, path: &str, mode: u32, owner: (u32, u32)) {
+        self.put(path, mode, owner, Kind::Dir, BaseBody::Dir(BTreeMap::new()));
+    }
+
+    fn dirs(&mut self, paths: &str) {
+        for path in paths.split_whitespace() {
+            self.dir(path, 0o755, (0, 0));
+        }
+    }
+
+    fn file(&mut self, path: &str, mode: u32, owner: (u32, u32), text: impl Into<Vec<u8>>) {
+        self.put(path, mode, owner, Kind::File, BaseBody::Bytes(text.into()));
+    }
+
+    fn text(&mut self, path: &str, text: impl Into<Vec<u8>>) {
+        self.file(path, 0o644, (0, 0), text);
+    }
+
+    fn link(&mut self, path: &str, target: &str) {
+        self.put(path, 0o777, (0, 0), Kind::Link, BaseBody::Bytes(target.as_bytes().to_vec()));
+    }
+
+    fn live(&mut self, path: &str, make: fn(&Persona, Timestamp) -> String) {
+        let boot = self.persona.boot;
+        self.put_at(path, 0o444, (0, 0), Kind::File, BaseBody::Live(make), boot);
+    }
+
+    fn programs(&mut self, dir: &str, list: &str) {
+        for item in list.split_whitespace() {
+            if let Some((name, target)) = item.split_once('@') {
+                self.link(&format!("{dir}/{name}"), target);
+            } else if let Some((name, size)) = item.split_once('=') {
+                let mode =
+                    if matches!(name, "su" | "sudo" | "passwd" | "mount" | "chsh") { 0o4755 } else { 0o755 };
+                let size = size.parse().unwrap_or(40_000);
+                let age = self.draw.range(30, 400) * 86_400_000_000;
+                let mtime = from_micros(micros(self.persona.installed) - age);
+                self.put_at(
+                    &format!("{dir}/{name}"),
+                    mode,
+                    (0, 0),
+                    Kind::File,
+                    BaseBody::Program(size),
+                    mtime,
+                );
+            }
+        }
+    }
+}
+
+pub(super) fn tree(persona: Arc<Persona>) -> Base {
+    let draw = Draw::new(&persona.seed, "tree");
+    let mut b = Builder { persona: Arc::clone(&persona), nodes: Vec::new(), draw };
+    b.dirs(
+        "/ /boot /dev /dev/pts /dev/shm /etc /etc/apt /etc/apt/sources.list.d /etc/cron.d /etc/cron.daily /etc/cron.hourly \
+         /etc/cron.weekly /etc/default /etc/init.d /etc/network /etc/nginx /etc/nginx/conf.d /etc/nginx/sites-available \
+         /etc/nginx/sites-enabled /etc/pam.d /etc/profile.d /etc/skel /etc/ssh /etc/systemd /etc/systemd/system \
+         /home /media /mnt /opt /proc /proc/sys /proc/net /proc/self /run /run/sshd /srv /srv/ftp /sys /usr /usr/bin /usr/games \
+         /usr/include /usr/lib /usr/lib64 /usr/lib/systemd /usr/lib/x86_64-linux-gnu /usr/local /usr/local/bin \
+         /usr/local/sbin /usr/local/lib /usr/sbin /usr/share /usr/share/doc /usr/share/man /usr/src /var /var/backups \
+         /var/cache /var/cache/apt /var/lib /var/lib/dpkg /var/lib/apt /var/log /var/log/nginx /var/log/apt /var/opt \
+         /var/spool /var/spool/cron /var/www /var/www/html /lost+found",
+    );
+    for (path, mode, gid) in [
+        ("/tmp", 0o1777, 0),
+        ("/var/tmp", 0o1777, 0),
+        ("/run/lock", 0o1777, 0),
+        ("/var/mail", 0o2775, 8),
+        ("/root", 0o700, 0),
+        ("/root/.ssh", 0o700, 0),
+        ("/var/spool/cron/crontabs", 0o1730, 101),
+    ] {
+        b.dir(path, mode, (0, gid));
+    }
+    for name in ["bin", "sbin", "lib", "lib64"] {
+        b.link(&format!("/{name}"), &format!("usr/{name}"));
+    }
+    for (name, target) in [("run", "/run"), ("lock", "/run/lock")] {
+        b.link(&format!("/var/{name}"), target);
+    }
+    for (name, body) in [
+        ("null", BaseBody::Bytes(Vec::new())),
+        ("zero", BaseBody::Zeros),
+        ("random", BaseBody::Program(1 << 40)),
+        ("urandom", BaseBody::Program(1 << 40)),
+        ("tty", BaseBody::Bytes(Vec::new())),
+        ("full", BaseBody::Zeros),
+    ] {
+        b.put_at(&format!("/dev/{name}"), 0o666, (0, 0), Kind::Device, body, persona.boot);
+    }
+    b.link("/dev/stdin", "/proc/self/fd/0");
+    b.programs("/usr/bin", BIN);
+    b.programs("/usr/sbin", SBIN);
+    b.programs(
+        "/usr/lib/systemd",
+        "systemd=100136 systemd-journald=190328 systemd-logind=292080 systemd-udevd=1",
+    );
+    accounts(&mut b);
+    etc(&mut b);
+    var(&mut b);
+    proc(&mut b);
+    Base { persona, nodes: b.nodes }
+}
+
+fn accounts(b: &mut Builder) {
+    let users = b.persona.users.clone();
+    let mut passwd = String::new();
+    let mut shadow = String::new();
+    let mut group = String::new();
+    let day = micros(b.persona.installed) / 86_400_000_000;
+    for (name, uid, gid, comment, home, shell) in SYSTEM {
+        let _ = writeln!(passwd, "{name}:x:{uid}:{gid}:{comment}:{home}:{shell}");
+        let secret = match *name {
+            "root" => hash(&mut b.draw),
+            "systemd-network" | "systemd-timesync" | "messagebus" | "sshd" | "ftp" => "!".to_owned(),
+            _ => "*".to_owned(),
+        };
+        let _ = writeln!(shadow, "{name}:{secret}:{day}:0:99999:7:::");
+    }
+    let first = users.first().map(|user| user.name.clone()).unwrap_or_default();
+    for (name, gid) in GROUPS {
+        let joined = matches!(
+            *name,
+            "cdrom" | "floppy" | "sudo" | "audio" | "dip" | "video" | "plugdev" | "users" | "netdev"
+        );
+        let _ = writeln!(group, "{name}:x:{gid}:{}", if joined { first.as_str() } else { "" });
+    }
+    for user in &users {
+        let (name, uid) = (&user.name, user.uid);
+        let comment =
+            if user.full_name.is_empty() { String::new() } else { format!("{},,,", user.full_name) };
+        let _ = writeln!(passwd, "{name}:x:{uid}:{uid}:{comment}:/home/{name}:/bin/bash");
+        let _ = writeln!(shadow, "{name}:{}:{day}:0:99999:7:::", hash(&mut b.draw));
+        let _ = writeln!(group, "{name}:x:{uid}:");
+        let home = format!("/home/{name}");
+        b.dir(&home, 0o700, (uid, uid));
+        b.file(&format!("{home}/.bashrc"), 0o644, (uid, uid), BASHRC);
+        b.file(&format!("{home}/.profile"), 0o644, (uid, uid), PROFILE);
+        b.file(&format!("{home}/.bash_logout"), 0o644, (uid, uid), LOGOUT);
+        b.file(
+            &format!("{home}/.bash_history"),
+            0o600,
+            (uid, uid),
+            "ls -la\nsudo apt update\ncd /var/www/html\nls\nexit\n",
+        );
+    }
+    b.text("/etc/passwd", passwd);
+    b.text("/etc/group", group);
+    b.file("/etc/shadow", 0o640, (0, 42), shadow);
+    b.file(
+        "/root/.bashrc",
+        0o644,
+        (0, 0),
+        "# ~/.bashrc: executed by bash(1) for non-login shells.\n\numask 022\n\nalias ls='ls --color=auto'\n",
+    );
+    b.file("/root/.profile", 0o644, (0, 0), "# ~/.profile: executed by Bourne-compatible login shells.\n\nif [ \"$BASH\" ]; then\n  if [ -f ~/.bashrc ]; then\n    . ~/.bashrc\n  fi\nfi\n\nmesg n 2> /dev/null || true\n");
+    b.file("/root/.bash_history", 0o600, (0, 0), "apt update && apt -y upgrade\nsystemctl status nginx\nnano /etc/nginx/sites-available/default\nnginx -t\nsystemctl reload nginx\ntail -f /var/log/nginx/access.log\ndf -h\nreboot\n");
+}
+
+/// A yescrypt-looking entry of /etc/shadow; drawn, so that no password fits it.
+fn hash(draw: &mut Draw) -> String {
+    const SET: &[u8] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut take = |n: usize| -> String { (0..n).map(|_| char::from(draw.pick(SET))).collect() };
+    format!("$y$j9T${}${}", take(22), take(43))
+}
+
+fn etc(b: &mut Builder) {
+    let p = Arc::clone(&b.persona);
+    b.text("/etc/hostname", format!("{}\n", p.hostname));
+    b.text("/etc/hosts", format!("127.0.0.1\tlocalhost\n127.0.1.1\t{}\t{}\n\n# The following lines are desirable for IPv6 capable hosts\n::1     localhost ip6-localhost ip6-loopback\nff02::1 ip6-allnodes\nff02::2 ip6-allrouters\n", p.fqdn(), p.hostname));
+    b.text("/etc/debian_version", "12.11\n");
+    b.text("/usr/lib/os-release", "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\nVERSION=\"12 (bookworm)\"\nVERSION_CODENAME=bookworm\nID=debian\nHOME_URL=\"https://www.debian.org/\"\nSUPPORT_URL=\"https://www.debian.org/support\"\nBUG_REPORT_URL=\"https://bugs.debian.org/\"\n");
+    b.link("/etc/os-release", "../usr/lib/os-release");
+    b.text("/etc/issue", "Debian GNU/Linux 12 \\n \\l\n\n");
+    b.text("/etc/issue.net", "Debian GNU/Linux 12\n");
+    b.text("/etc/motd", MOTD);
+    b.file("/etc/machine-id", 0o444, (0, 0), format!("{}\n", p.machine_id));
+    b.text("/etc/resolv.conf", format!("domain {0}\nsearch {0}\nnameserver {1}\n", p.domain, p.gateway));
+    b.text("/etc/timezone", "Etc/UTC\n");
+    b.text("/etc/shells", "# /etc/shells: valid login shells\n/bin/sh\n/usr/bin/sh\n/bin/bash\n/usr/bin/bash\n/bin/rbash\n/usr/bin/rbash\n/bin/dash\n/usr/bin/dash\n");
+    b.text("/etc/fstab", format!("# <file system> <mount point>   <type>  <options>       <dump>  <pass>\nUUID={}-{}-4{}-a{}-{} /               ext4    errors=remount-ro 0       1\n", &facts::hex(&p, "fs", 8), &facts::hex(&p, "fs1", 4), &facts::hex(&p, "fs2", 3), &facts::hex(&p, "fs3", 3), &facts::hex(&p, "fs4", 12)));
+    b.text("/etc/crontab", "# /etc/crontab: system-wide crontab\nSHELL=/bin/sh\nPATH=/usr/local/sbin:/usr/local/bin:/sbin:/bin:/usr/sbin:/usr/bin\n\n17 *\t* * *\troot\tcd / && run-parts --report /etc/cron.hourly\n25 6\t* * *\troot\ttest -x /usr/sbin/anacron || { cd / && run-parts --report /etc/cron.daily; }\n47 6\t* * 7\troot\ttest -x /usr/sbin/anacron || { cd / && run-parts --report /etc/cron.weekly; }\n");
+    b.text("/etc/apt/sources.list", "deb http://deb.debian.org/debian/ bookworm main non-free-firmware\ndeb http://security.debian.org/debian-security bookworm-security main non-free-firmware\ndeb http://deb.debian.org/debian/ bookworm-updates main non-free-firmware\n");
+    b.text("/etc/profile", "# /etc/profile: system-wide .profile file for the Bourne shell (sh(1))\n\nif [ \"$(id -u)\" -eq 0 ]; then\n  PATH=\"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\"\nelse\n  PATH=\"/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games\"\nfi\nexport PATH\n");
+    b.text("/etc/ssh/sshd_config", "Include /etc/ssh/sshd_config.d/*.conf\n\n#Port 22\nPermitRootLogin yes\n#PubkeyAuthentication yes\nKbdInteractiveAuthentication no\nUsePAM yes\nX11Forwarding yes\nPrintMotd no\nAcceptEnv LANG LC_*\nSubsystem\tsftp\t/usr/lib/openssh/sftp-server\n");
+    b.text("/etc/ssh/ssh_config", "Include /etc/ssh/ssh_config.d/*.conf\n\nHost *\n    SendEnv LANG LC_*\n    HashKnownHosts yes\n    GSSAPIAuthentication yes\n");
+    b.text("/etc/network/interfaces", format!("source /etc/network/interfaces.d/*\n\nauto lo\niface lo inet loopback\n\nallow-hotplug {}\niface {} inet dhcp\n", p.interface, p.interface));
+    b.file("/etc/sudoers", 0o440, (0, 0), "Defaults\tenv_reset\nDefaults\tmail_badpass\nDefaults\tsecure_path=\"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\"\n\nroot\tALL=(ALL:ALL) ALL\n%sudo\tALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n");
+    b.text("/etc/nginx/nginx.conf", "user www-data;\nworker_processes auto;\npid /run/nginx.pid;\nerror_log /var/log/nginx/error.log;\n\nevents {\n\tworker_connections 768;\n}\n\nhttp {\n\tsendfile on;\n\ttcp_nopush on;\n\tinclude /etc/nginx/mime.types;\n\tdefault_type application/octet-stream;\n\taccess_log /var/log/nginx/access.log;\n\tgzip on;\n\tinclude /etc/nginx/conf.d/*.conf;\n\tinclude /etc/nginx/sites-enabled/*;\n}\n");
+    b.text("/etc/nginx/sites-available/default", "server {\n\tlisten 80 default_server;\n\tlisten [::]:80 default_server;\n\troot /var/www/html;\n\tindex index.html index.htm index.nginx-debian.html;\n\tserver_name _;\n\tlocation / {\n\t\ttry_files $uri $uri/ =404;\n\t}\n}\n");
+    b.link("/etc/nginx/sites-enabled/default", "/etc/nginx/sites-available/default");
+    b.text("/etc/vsftpd.conf", "listen=NO\nlisten_ipv6=YES\nanonymous_enable=YES\nlocal_enable=YES\nwrite_enable=YES\ndirmessage_enable=YES\nuse_localtime=YES\nxferlog_enable=YES\nconnect_from_port_20=YES\nsecure_chroot_dir=/var/run/vsftpd/empty\npam_service_name=vsftpd\n");
+    for (path, text) in
+        [("/etc/skel/.bashrc", BASHRC), ("/etc/skel/.profile", PROFILE), ("/etc/skel/.bash_logout", LOGOUT)]
+    {
+        b.text(path, text);
+    }
+    for name in ["cron", "networking", "nginx", "ssh", "vsftpd"] {
+        b.file(&format!("/etc/init.d/{name}"), 0o755, (0, 0), format!("#!/bin/sh\n### BEGIN INIT INFO\n# Provides:          {name}\n# Default-Start:     2 3 4 5\n# Default-Stop:      0 1 6\n### END INIT INFO\n"));
+    }
+}
+
+fn var(b: &mut Builder) {
+    let p = Arc::clone(&b.persona);
+    b.text("/var/www/html/index.nginx-debian.html", "<!DOCTYPE html>\n<html>\n<head>\n<title>Welcome to nginx!</title>\n<style>\nhtml { color-scheme: light dark; }\nbody { width: 35em; margin: 0 auto;\nfont-family: Tahoma, Verdana, Arial, sans-serif; }\n</style>\n</head>\n<body>\n<h1>Welcome to nginx!</h1>\n<p>If you see this page, the nginx web server is successfully installed and\nworking. Further configuration is required.</p>\n\n<p>For online documentation and support please refer to\n<a href=\"http://nginx.org/\">nginx.org</a>.<br/>\nCommercial support is available at\n<a href=\"http://nginx.com/\">nginx.com</a>.</p>\n\n<p><em>Thank you for using nginx.</em></p>\n</body>\n</html>\n");
+    let boot = facts::syslog_date(p.boot);
+    let host = &p.hostname;
+    let log = format!(
+        "{boot} {host} kernel: Linux version {} {}\n{boot} {host} systemd[1]: Started ssh.service - OpenBSD Secure Shell server.\n{boot} {host} systemd[1]: Started nginx.service - A high performance web server and a reverse proxy server.\n{boot} {host} systemd[1]: Started vsftpd.service - vsftpd FTP server.\n",
+        p.kernel_release, p.kernel_version
+    );
+    b.file("/var/log/syslog", 0o640, (0, 4), log);
+    b.file("/var/log/auth.log", 0o640, (0, 4), format!("{boot} {host} sshd[612]: Server listening on 0.0.0.0 port 22.\n{boot} {host} sshd[612]: Server listening on :: port 22.\n"));
+    b.file("/var/log/nginx/access.log", 0o640, (33, 4), "");
+    b.file("/var/log/nginx/error.log", 0o640, (33, 4), "");
+    b.file("/var/log/vsftpd.log", 0o600, (0, 0), "");
+    for (name, mode, gid) in [("btmp", 0o660, 43), ("wtmp", 0o664, 43), ("lastlog", 0o664, 43)] {
+        b.file(&format!("/var/log/{name}"), mode, (0, gid), "");
+    }
+    b.text("/var/log/dpkg.log", "");
+    b.text("/var/lib/dpkg/status", facts::PACKAGES.iter().map(|(name, version, about)| format!("Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: {version}\nDescription: {about}\n\n")).collect::<String>());
+    let release = p.kernel_release.clone();
+    b.put(&format!("/boot/vmlinuz-{release}"), 0o644, (0, 0), Kind::File, BaseBody::Program(8_201_152));
+    b.put(&format!("/boot/initrd.img-{release}"), 0o644, (0, 0), Kind::File, BaseBody::Program(38_912_733));
+    b.text(
+        &format!("/boot/config-{release}"),
+        "# CONFIG_LOCALVERSION_AUTO is not set\nCONFIG_X86_64=y\nCONFIG_SMP=y\n",
+    );
+    b.link("/vmlinuz", &format!("boot/vmlinuz-{release}"));
+    b.link("/initrd.img", &format!("boot/initrd.img-{release}"));
+}
+
+fn proc(b: &mut Builder) {
+    b.live("/proc/cpuinfo", |p, _| facts::cpuinfo(p));
+    b.live("/proc/meminfo", |p, now| facts::meminfo(p, now));
+    b.live("/proc/version", |p, _| format!("Linux version {} (debian-kernel@lists.debian.org) (gcc-12 (Debian 12.2.0-14+deb12u1) 12.2.0, GNU ld (GNU Binutils for Debian) 2.40) {}\n", p.kernel_release, p.kernel_version));
+    b.live("/proc/uptime", |p, now| {
+        let up = (micros(now) - micros(p.boot)).max(0) / 10_000;
+        let idle = up * i64::from(p.cpus) * 97 / 100;
+        format!("{}.{:02} {}.{:02}\n", up / 100, up % 100, idle / 100, idle % 100)
+    });
+    b.live("/proc/loadavg", |p, now| {
+        format!("{} 1/{} {}\n", facts::load(p, now), 100 + p.cpus * 9, facts::pid(p, now))
+    });
+    b.live("/proc/mounts", |_, _| facts::mounts());
+    b.live("/proc/cmdline", |p, _| {
+        format!("BOOT_IMAGE=/boot/vmlinuz-{} root=/dev/sda1 ro quiet\n", p.kernel_release)
+    });
+    b.live("/proc/filesystems", |_, _| {
+        "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\n\text3\n\text2\n\text4\n".to_owned()
+    });
+    b.live("/proc/self/status", |_, _| "Name:\tcat\nState:\tR (running)\n".to_owned());
+    b.live("/proc/net/dev", |p, now| facts::net_dev(p, now));
+    b.link("/etc/mtab", "../proc/self/mounts");
+    b.live("/proc/self/mounts", |_, _| facts::mounts());
+}
+
+const MOTD: &str = "\nThe programs included with the Debian GNU/Linux system are free software;\nthe exact distribution terms for each program are described in the\nindividual files in /usr/share/doc/*/copyright.\n\nDebian GNU/Linux comes with ABSOLUTELY NO WARRANTY, to the extent\npermitted by applicable law.\n";
+const BASHRC: &str = "# ~/.bashrc: executed by bash(1) for non-login shells.\n\ncase $- in\n    *i*) ;;\n      *) return;;\nesac\n\nHISTCONTROL=ignoreboth\nHISTSIZE=1000\nHISTFILESIZE=2000\n\nalias ls='ls --color=auto'\nalias grep='grep --color=auto'\n";
+const PROFILE: &str = "# ~/.profile: executed by the command interpreter for login shells.\n\nif [ -n \"$BASH_VERSION\" ]; then\n    if [ -f \"$HOME/.bashrc\" ]; then\n\t. \"$HOME/.bashrc\"\n    fi\nfi\n";
+const LOGOUT: &str = "# ~/.bash_logout: executed by bash(1) when login shell exits.\n\nif [ \"$SHLVL\" = 1 ]; then\n    [ -x /usr/bin/clear_console ] && /usr/bin/clear_console -q\nfi\n";
