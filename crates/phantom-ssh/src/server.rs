@@ -118,13 +118,25 @@ impl Server {
     /// The next thing the peer did. `None`: more input, an answer or [`Server::take_output`] is needed.
     pub fn next_event(&mut self) -> Option<Event> {
         loop {
-            if let Some(event) = self.events.pop_front() {
+            if let Some(event) = self.take_event() {
                 return Some(event);
             }
-            if self.closed || self.is_waiting() || self.output.len() > OUTPUT_PAUSE || !self.advance() {
+            if !self.step() {
                 return None;
             }
         }
+    }
+
+    /// Something the peer did that has already been processed. With [`Server::step`] the finer form of
+    /// [`Server::next_event`]: what is to be sent after one step answers the events of that step, so that a
+    /// caller who records before it sends does the same however the input was cut.
+    pub fn take_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Processes one line or packet. `false` when there is none, or nothing may be processed now.
+    pub fn step(&mut self) -> bool {
+        !self.closed && !self.is_waiting() && self.output.len() <= OUTPUT_PAUSE && self.advance()
     }
 
     /// Whether [`Server::auth_reply`] or [`Server::start_reply`] is due.

@@ -36,7 +36,7 @@ pub(crate) fn encapsulate(public: &[u8; PUBLIC_KEY], rng: &mut impl Rng) -> (Vec
         })
         .collect();
     let mut ciphertext = Vec::with_capacity(ROUNDED + 32);
-    encode(rounded, vec![(Q as u32 + 2) / 3; P], &mut ciphertext);
+    encode(rounded, vec![(Q as u32).div_ceil(3); P], &mut ciphertext);
     let r_hash = prefixed(3, &[&r_encoded]);
     ciphertext.extend_from_slice(&prefixed(2, &[&r_hash, &prefixed(4, &[public])]));
     let secret = prefixed(1, &[&r_hash, &ciphertext]);

@@ -199,7 +199,7 @@ impl Server {
 
     fn choose(&self, proposal: &Proposal<'_>) -> Option<Chosen> {
         let profile = &self.config.profile;
-        let kex = proposal.choose(0, &profile.kex, |name| KexAlg::named(name))?;
+        let kex = proposal.choose(0, &profile.kex, KexAlg::named)?;
         let host_key = proposal.choose(1, &profile.host_keys, |name| {
             let name = profile.host_keys.iter().find(|known| **known == name)?;
             Some((self.config.keys.for_algorithm(name)?, *name))
@@ -278,7 +278,7 @@ impl Server {
         let request: [u8; 12] = body.rest().try_into().ok()?;
         let (min, wanted, max) = (body.u32()?, body.u32()?, body.u32()?);
         let (low, high) = (min.max(2048), max.min(8192));
-        let wanted = wanted.max(2048).min(8192);
+        let wanted = wanted.clamp(2048, 8192);
         if max < min || wanted < min || max < wanted {
             return None;
         }
