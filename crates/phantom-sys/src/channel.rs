@@ -16,6 +16,7 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair, sockopt,
 };
 use thiserror::Error;
+use tokio::io::unix::AsyncFd;
 
 /// Why a frame could not be sent or received.
 #[derive(Debug, Error)]
@@ -182,6 +183,20 @@ impl Channel {
     /// When `poll` fails.
     pub fn wait_readable(&self, timeout: Duration) -> Result<bool, ChannelError> {
         wait(self.0.as_fd(), PollFlags::IN, timeout).map_err(ChannelError::Io)
+    }
+
+    /// Registers the channel with the present tokio runtime: wait with the readiness of the result, then use
+    /// the `try_` calls.
+    ///
+    /// # Errors
+    /// When it cannot be registered.
+    ///
+    /// # Panics
+    /// Outside of a runtime with its I/O enabled.
+    pub fn into_async(self) -> io::Result<AsyncFd<Self>> {
+        // SAFETY: the channel owns its descriptor, keeps it open for its whole life, hands out no `&mut` by
+        // which it could be replaced, and always names the same one.
+        unsafe { AsyncFd::register(self) }.map_err(io::Error::from)
     }
 
     fn send_message(

@@ -11,4 +11,6 @@
 
 pub mod channel;
 pub mod jail;
+pub mod net;
+pub mod ring;
 pub mod spawn;
