@@ -102,7 +102,7 @@ impl Shared {
         let share =
             derived(&self.seed, user).first_chunk::<4>().map_or(0, |bytes| u32::from_be_bytes(*bytes));
         let spread = u64::try_from(self.times.refusal_spread.as_micros()).unwrap_or(u64::MAX);
-        let micros = u128::from(spread) * u128::from(share) >> 32;
+        let micros = (u128::from(spread) * u128::from(share)) >> 32;
         self.times.refusal + Duration::from_micros(u64::try_from(micros).unwrap_or(0))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use md5::Digest;
 use phantom_ssh::{Config, Event, HostKeys, Profile, Server, fuzz};
 use proptest::prelude::*;
 
@@ -57,6 +58,12 @@ fn the_proposal_is_debians_byte_for_byte_in_length_and_padding() {
     let sent = server.take_output();
     assert_eq!((sent.len(), sent[4]), (1136, 11));
     assert!(sent.ends_with(&[0; 11]));
+    // hasshServer, as the detectors compute it, and as measured on the real server.
+    let mut body = phantom_ssh::Reader::new(&sent[5 + 17..]);
+    let lists: Vec<&[u8]> = (0..8).map(|_| body.string().unwrap()).collect();
+    let joined = [lists[0], lists[3], lists[5], lists[7]].join(&b';');
+    let hassh: String = md5::Md5::digest(&joined).iter().map(|b| format!("{b:02x}")).collect();
+    assert_eq!(hassh, "425d29fe50d8e4f5e37efb6e24bcf660");
 }
 
 /// A packet in the clear.
@@ -245,7 +252,7 @@ fn sessions_are_bounded_and_bad_channels_end_the_connection() {
 #[test]
 fn a_window_overrun_beyond_a_tenth_ends_the_connection() {
     let password = request("a", "password", &[&[0][..], &string(b"x")].concat());
-    let open = [&[90][..], &string(b"session"), &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 128, 0]].concat();
+    let open = [&[90][..], &string(b"session"), &[0, 0, 0, 0, 0, 32, 0, 0, 0, 0, 128, 0]].concat();
     let shell = [&[98, 0, 0, 0, 0][..], &string(b"shell"), &[0]].concat();
     let mut server = Vec::from([service(), password, open, shell]);
     // The first piece ends the program and so the refilling of the window; 2 MiB and a tenth are 38 more.
