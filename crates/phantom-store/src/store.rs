@@ -1,23 +1,39 @@
-//! The store itself.
-#![expect(unused_variables)]
+//! The store itself: which arm, and what keeps and deletes.
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use phantom_core::{Event, EventId, SessionId, Timestamp};
-use phantom_flow::PacketRow;
-use phantom_journal::Cursor;
+use phantom_core::{BoundedMap, EventId, Timestamp, from_micros, micros};
 
-use crate::*;
+use crate::packets::hour_of;
+use crate::postgres::{Postgres, without_secrets};
+use crate::sql::{Conflict, Conn, Kind, Sql, Table, Value};
+use crate::sqlite::Sqlite;
+use crate::{Result, StoreError, Triage};
+
+/// Scores remembered for [`Store::insert_packets`]; beyond that the one touched longest ago is forgotten, and its packets
+/// are logged without a score.
+const SCORES: usize = 64 << 10;
+/// Rows deleted by one transaction of retention, so that ingestion never waits long.
+const PIECE: u64 = 5000;
 
 /// An open database.
 ///
-/// Every method blocks; call it from a thread that may (`spawn_blocking`). All of them may be called at once
-/// from several threads.
+/// Every method blocks; call it from a thread that may (`spawn_blocking`). All of them may be called at once from
+/// several threads: one writes at a time, a few read.
 #[derive(Debug)]
-pub struct Store {}
+pub struct Store {
+    pub(crate) arm: Arm,
+    scores: Mutex<BoundedMap<IpAddr, f64>>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Arm {
+    Sqlite(Box<Sqlite>),
+    Postgres(Box<Postgres>),
+}
 
 /// What retention deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,180 +44,170 @@ pub struct Retained {
     pub partitions: u64,
 }
 
+const TRIAGE: Table = Table {
+    name: "triage",
+    columns: &[
+        ("alert", Kind::Uuid),
+        ("status", Kind::Text),
+        ("note", Kind::Text),
+        ("actor", Kind::Text),
+        ("time", Kind::Time),
+    ],
+    conflict: Conflict::Replace { key: "alert" },
+};
+
 impl Store {
-    /// Opens `sqlite:FILE` (relative to `data_dir`) or `postgres://...` and brings its schema up to date.
+    /// Opens `sqlite:FILE` (relative to `data_dir`) or `postgres://...` (also `postgresql://`, and a socket's directory as
+    /// the parameter `host`) and brings its schema up to date. The connection to PostgreSQL is not encrypted.
+    ///
+    /// # Errors
+    /// [`StoreError::Url`], [`StoreError::Unreachable`], [`StoreError::TooNew`] for a schema of a later version.
     pub fn open(url: &str, data_dir: &Path) -> Result<Self> {
-        Err(StoreError::Refused("not yet".to_owned()))
+        let arm = if let Some(file) = url.strip_prefix("sqlite:").filter(|file| !file.is_empty()) {
+            Arm::Sqlite(Box::new(Sqlite::open(&data_dir.join(file))?))
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Arm::Postgres(Box::new(Postgres::open(url)?))
+        } else {
+            let why = "expected sqlite:FILE or postgres://user@host/database".to_owned();
+            return Err(StoreError::Url { url: without_secrets(url), why });
+        };
+        let store = Self { arm, scores: Mutex::new(BoundedMap::new(SCORES)) };
+        // The highest last, so that they are the last to be forgotten.
+        let scores: Result<Vec<_>> = store.read(|conn| {
+            conn.rows(&Sql::new(&format!(
+                "SELECT ip, score FROM sources ORDER BY score DESC LIMIT {SCORES}"
+            )))?
+            .into_iter()
+            .rev()
+            .map(|mut row| Ok((row.ip()?, row.real()?)))
+            .collect()
+        });
+        store.remember_scores(scores?);
+        Ok(store)
     }
 
     /// Host and database name, or the file; without secrets.
     pub fn database(&self) -> &str {
-        ""
+        match &self.arm {
+            Arm::Sqlite(arm) => arm.name(),
+            Arm::Postgres(arm) => arm.name(),
+        }
     }
 
-    /// Where ingestion stands: hand it to the journal's reader.
-    pub fn cursor(&self) -> Result<Cursor> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// Records events and the cursor behind them, all or nothing; events already held are left out. Returns how many were new.
-    pub fn ingest(&self, events: &[(u64, Arc<Event>)], cursor: &Cursor) -> Result<usize> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// Records packets in bulk.
-    pub fn insert_packets(&self, rows: &[PacketRow]) -> Result<()> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// Events, newest first.
-    pub fn events(&self, query: &EventQuery) -> Result<Page<StoredEvent>> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// Visits, newest first.
-    pub fn sessions(&self, query: &SessionQuery) -> Result<Page<SessionRow>> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// One visit.
-    pub fn session(&self, id: SessionId) -> Result<Option<SessionRow>> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// Alerts, newest first.
-    pub fn alerts(&self, query: &AlertQuery) -> Result<Page<AlertRow>> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// One alert.
-    pub fn alert(&self, id: EventId) -> Result<Option<AlertRow>> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// Triages an alert. Returns whether there is such an alert.
+    /// Triages an alert; nothing but the latest triage is kept here, the trail is the audit's. Returns whether there is
+    /// such an alert.
+    ///
+    /// # Errors
+    /// [`StoreError`].
     pub fn triage(&self, id: EventId, status: Triage, note: &str, by: &str, at: Timestamp) -> Result<bool> {
-        Err(StoreError::Refused("not yet".to_owned()))
+        let row = vec![
+            Value::Uuid(id.uuid()),
+            Value::text(status.as_str()),
+            Value::text(note),
+            Value::text(by),
+            Value::time(at),
+        ];
+        self.write(|conn| {
+            let mut sql = Sql::new("SELECT 1 FROM alerts WHERE TRUE");
+            let found = !conn.rows(sql.and("id =", Value::Uuid(id.uuid())))?.is_empty();
+            if found {
+                conn.put(&TRIAGE, vec![row])?;
+            }
+            Ok(found)
+        })
     }
 
-    /// Sources, the highest score first.
-    pub fn sources(&self, query: &SourceQuery) -> Result<Page<SourceRow>> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// One source; `blocked` as of `now`.
-    pub fn source(&self, ip: IpAddr, now: Timestamp) -> Result<Option<SourceRow>> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// Packets, newest first.
-    pub fn packets(&self, query: &PacketQuery) -> Result<Page<PacketLog>> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// Journalled flows, newest first.
-    pub fn flows(&self, query: &FlowQuery) -> Result<Page<FlowRow>> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// Blocks, newest first.
-    pub fn blocks(&self, query: &BlockQuery) -> Result<Page<BlockRow>> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// Actions of the response, newest first.
-    pub fn actions(&self, query: &ActionQuery) -> Result<Page<ActionRow>> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// The first screen of the window from `since` up to but not including `until`.
-    pub fn summary(&self, since: Timestamp, until: Timestamp) -> Result<Summary> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// The window in slices of `bucket`, also the empty ones; at most 2,000 of them.
-    pub fn timeline(&self, since: Timestamp, until: Timestamp, bucket: Duration) -> Result<Vec<Bucket>> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// Packets by protocol, the most frequent first.
-    pub fn protocols(&self, since: Timestamp, until: Timestamp) -> Result<Vec<ProtocolCount>> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// What was guessed most, of one service or of all.
-    pub fn credentials(
-        &self,
-        since: Timestamp,
-        until: Timestamp,
-        service: Option<&str>,
-        limit: usize,
-    ) -> Result<Credentials> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// Adds a user; an existing name is refused.
-    pub fn add_user(&self, user: &User) -> Result<()> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// One user.
-    pub fn user(&self, name: &str) -> Result<Option<User>> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// All users by name.
-    pub fn users(&self) -> Result<Vec<User>> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// Sets a user's password hash and ends their browser sessions. Returns whether there is such a user.
-    pub fn set_password(&self, name: &str, hash: &str) -> Result<bool> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// Removes a user and their tokens. Returns whether there was such a user.
-    pub fn remove_user(&self, name: &str) -> Result<bool> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// Stores a token and returns its id.
-    pub fn add_token(&self, token: &NewToken) -> Result<i64> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// The token of this SHA-256 unless it has expired.
-    pub fn token(&self, hash: &[u8; 32], now: Timestamp) -> Result<Option<Token>> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// All tokens that have not expired, oldest first.
-    pub fn tokens(&self, now: Timestamp) -> Result<Vec<Token>> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// Revokes a token. Returns whether there was such a token.
-    pub fn revoke_token(&self, id: i64) -> Result<bool> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// Adds to the audit trail.
-    pub fn add_audit(&self, row: &AuditRow) -> Result<()> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// The audit trail, newest first.
-    pub fn audit(&self, page: &Paging) -> Result<Page<AuditRow>> {
-        Err(StoreError::Refused("not yet".to_owned()))
-    }
-
-    /// Deletes evidence older than `evidence`, packets older than `packets`, and expired tokens.
+    /// Deletes evidence older than `evidence` (counted from its last sign of life), whole partitions of packets
+    /// older than `packets`, and expired tokens.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what was deleted until then stays deleted.
     pub fn retain(&self, now: Timestamp, evidence: Duration, packets: Duration) -> Result<Retained> {
-        Err(StoreError::Refused("not yet".to_owned()))
+        let before =
+            |span: Duration| micros(now).saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX));
+        let cutoff = Value::time(from_micros(before(evidence)));
+        let mut done = Retained { events: self.purge("events", "id", "time", &cutoff)?, partitions: 0 };
+        self.purge("sessions", "id", "coalesce(closed, opened)", &cutoff)?;
+        self.purge("alerts", "id", "time", &cutoff)?;
+        self.purge("triage", "alert", "time", &cutoff)?;
+        self.purge("flows", "id", "time", &cutoff)?;
+        self.purge("actions", "id", "time", &cutoff)?;
+        self.purge("sources", "ip", "last", &cutoff)?;
+        self.purge("audit", "id", "time", &cutoff)?;
+        self.write(|conn| {
+            let mut sql = Sql::new("DELETE FROM rollups WHERE TRUE");
+            conn.run(sql.and("minute <", cutoff.clone()))?;
+            let mut sql = Sql::new("DELETE FROM blocks WHERE TRUE");
+            conn.run(sql.and("coalesce(ended, until) <", cutoff.clone()))?;
+            let mut sql = Sql::new("DELETE FROM tokens WHERE TRUE");
+            conn.run(sql.and("expires <=", Value::time(now)))
+        })?;
+        let oldest = hour_of(before(packets));
+        done.partitions = match &self.arm {
+            Arm::Postgres(arm) => arm.drop_packets_before(oldest)?,
+            Arm::Sqlite(arm) => {
+                let old: Vec<_> = arm.packet_hours()?.into_iter().filter(|hour| *hour < oldest).collect();
+                old.iter().try_for_each(|hour| arm.drop_packets(*hour))?;
+                old.len() as u64
+            }
+        };
+        Ok(done)
     }
 
-    /// Deletes everything that the journal derives and sets the cursor back to its start. Users, tokens, audit, triage and packets stay.
+    /// Deletes everything that the journal derives and sets the cursor back to its start. Users, tokens, audit, triage and
+    /// packets stay.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing was deleted.
     pub fn clear_derived(&self) -> Result<()> {
-        Err(StoreError::Refused("not yet".to_owned()))
+        self.write(|conn| {
+            for table in ["events", "sessions", "alerts", "flows", "sources", "blocks", "actions", "state"] {
+                conn.run(&Sql::new(&format!("DELETE FROM {table}")))?;
+            }
+            conn.run(&Sql::new("DELETE FROM rollups WHERE kind <> 'packet'"))
+        })?;
+        *self.scores.lock().unwrap_or_else(PoisonError::into_inner) = BoundedMap::new(SCORES);
+        Ok(())
+    }
+
+    pub(crate) fn read<T>(&self, f: impl FnOnce(&mut dyn Conn) -> Result<T>) -> Result<T> {
+        match &self.arm {
+            Arm::Sqlite(arm) => arm.read(f),
+            Arm::Postgres(arm) => arm.read(f),
+        }
+    }
+
+    pub(crate) fn write<T>(&self, f: impl FnOnce(&mut dyn Conn) -> Result<T>) -> Result<T> {
+        match &self.arm {
+            Arm::Sqlite(arm) => arm.write(f),
+            Arm::Postgres(arm) => arm.write(f),
+        }
+    }
+
+    pub(crate) fn remember_scores(&self, scores: Vec<(IpAddr, f64)>) {
+        let mut known = self.scores.lock().unwrap_or_else(PoisonError::into_inner);
+        for (ip, score) in scores {
+            *known.touch(ip, || score).0 = score;
+        }
+    }
+
+    pub(crate) fn score_of(&self, ip: IpAddr) -> Option<f64> {
+        self.scores.lock().unwrap_or_else(PoisonError::into_inner).get(&ip).copied()
+    }
+
+    /// Deletes the rows of `table` whose `time` lies before `cutoff`, piece by piece.
+    fn purge(&self, table: &str, key: &str, time: &str, cutoff: &Value) -> Result<u64> {
+        let mut total = 0;
+        loop {
+            let mut sql = Sql::new(&format!(
+                "DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE TRUE"
+            ));
+            sql.and(&format!("{time} <"), cutoff.clone()).push(&format!(" LIMIT {PIECE})"));
+            let deleted = self.write(|conn| conn.run(&sql))?;
+            total += deleted;
+            if deleted < PIECE {
+                return Ok(total);
+            }
+        }
     }
 }

@@ -35,7 +35,7 @@ fn a_killed_writer_loses_nothing_it_returned_for() {
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let mut told = 0;
-        while let Some(line) = lines.next() {
+        for line in lines.by_ref() {
             if let Some((_, n)) = line.split_once("appended ") {
                 promised = n.parse().unwrap();
                 told += 1;
