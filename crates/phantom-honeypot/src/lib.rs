@@ -10,9 +10,12 @@
 //! This crate reads no clock, opens no file or socket and draws no random number.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+pub mod ftp;
+pub mod http;
 pub mod login;
 pub mod persona;
 pub mod shell;
+pub mod ssh;
 pub mod vfs;
 
 pub use login::{LoginPolicy, LoginRules};
@@ -42,6 +45,17 @@ impl Options {
 
 /// The registry: one line a protocol.
 pub fn protocols(persona: Arc<Persona>, options: &Options) -> Vec<Box<dyn Protocol>> {
-    let _ = (persona, options);
-    vec![]
+    let mut all: Vec<Box<dyn Protocol>> = vec![
+        Box::new(ftp::Ftp::new(
+            ftp::FtpOptions::default(),
+            Arc::clone(&options.login),
+            Arc::clone(&options.machine),
+        )),
+        Box::new(http::Http::default()),
+    ];
+    // Host keys that cannot be read leave SSH out: whoever loads a persona checks them.
+    if let Ok(ssh) = ssh::SshProtocol::new(&persona, options) {
+        all.push(Box::new(ssh));
+    }
+    all
 }

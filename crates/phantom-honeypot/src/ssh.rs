@@ -60,10 +60,11 @@ struct Shared {
 }
 
 impl SshProtocol {
-    /// With the persona's host keys and version, and a real server's times.
+    /// With the persona's host keys and version, and a real server's times. A persona without host keys gets
+    /// those of its seed, which takes a second or so: keep what [`Persona::with_host_keys`] makes.
     ///
     /// # Errors
-    /// [`KeyError`] when [`Persona::host_keys`] holds none; see [`Persona::with_host_keys`].
+    /// [`KeyError`] when [`Persona::host_keys`] cannot be read.
     pub fn new(persona: &Persona, options: &Options) -> Result<Self, KeyError> {
         Self::with_times(persona, options, SshTimes::default())
     }
@@ -73,7 +74,11 @@ impl SshProtocol {
     /// # Errors
     /// As [`SshProtocol::new`].
     pub fn with_times(persona: &Persona, options: &Options, times: SshTimes) -> Result<Self, KeyError> {
-        let mut config = Config::debian_12(HostKeys::from_pem(&persona.host_keys)?);
+        let keys = match persona.host_keys.as_str() {
+            "" => HostKeys::from_pem(&persona.clone().with_host_keys()?.host_keys)?,
+            kept => HostKeys::from_pem(kept)?,
+        };
+        let mut config = Config::debian_12(keys);
         config.profile.banner = format!("SSH-2.0-{}", persona.versions.ssh);
         let shared = Shared {
             config: Arc::new(config),

@@ -132,6 +132,11 @@ impl Server {
         let Some(exit) = c.exit else { return };
         let (peer, eof_received) = (c.peer, c.eof_received);
         c.close_sent = true;
+        // Measured on Debian 12: where the client has ended its input the end of output comes first, else the
+        // status does and with it the word that nobody reads the input any more.
+        if eof_received {
+            self.send_simple(msg::CHANNEL_EOF, peer);
+        }
         if let Exit::Status(status) = exit {
             let mut payload = message(msg::CHANNEL_REQUEST);
             payload.put_u32(peer);
@@ -140,7 +145,6 @@ impl Server {
             payload.put_u32(status);
             self.send(&payload);
             if !eof_received {
-                // OpenSSH: nobody reads the program's input any more.
                 let mut payload = message(msg::CHANNEL_REQUEST);
                 payload.put_u32(peer);
                 payload.put_string(b"eow@openssh.com");
@@ -148,7 +152,9 @@ impl Server {
                 self.send(&payload);
             }
         }
-        self.send_simple(msg::CHANNEL_EOF, peer);
+        if !eof_received {
+            self.send_simple(msg::CHANNEL_EOF, peer);
+        }
         self.send_simple(msg::CHANNEL_CLOSE, peer);
         self.release(channel);
     }
