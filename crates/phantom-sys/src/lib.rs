@@ -12,5 +12,6 @@
 pub mod channel;
 pub mod jail;
 pub mod net;
+pub mod nft;
 pub mod ring;
 pub mod spawn;

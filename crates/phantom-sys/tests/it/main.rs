@@ -1,6 +1,7 @@
 //! Tests that need processes of their own: this binary re-executes itself as the child.
 
 mod jail;
+mod wire;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -10,6 +11,7 @@ fn main() {
         jail::child(inherited);
         return;
     }
-    let tests: Vec<Trial> = jail::tests();
+    let mut tests: Vec<Trial> = jail::tests();
+    tests.extend(wire::tests());
     libtest_mimic::run(&Arguments::from_args(), tests).exit();
 }
