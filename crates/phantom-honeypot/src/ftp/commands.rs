@@ -16,7 +16,8 @@ use crate::vfs::{Kind, SetAttr, Stat};
 /// Failed passwords before the connection ends (`max_login_fails`).
 const MAX_FAILURES: u32 = 3;
 
-const FEATURES: &str = "211-Features:\r\n EPRT\r\n EPSV\r\n MDTM\r\n PASV\r\n REST STREAM\r\n SIZE\r\n TVFS\r\n211 End\r\n";
+const FEATURES: &str =
+    "211-Features:\r\n EPRT\r\n EPSV\r\n MDTM\r\n PASV\r\n REST STREAM\r\n SIZE\r\n TVFS\r\n211 End\r\n";
 const HELP: &str = concat!(
     "214-The following commands are recognized.\r\n",
     " ABOR ACCT ALLO APPE CDUP CWD  DELE EPRT EPSV FEAT HELP LIST MDTM MKD\r\n",
@@ -27,10 +28,10 @@ const HELP: &str = concat!(
 
 /// Every command vsftpd has an answer of its own for.
 const KNOWN: [&str; 47] = [
-    "ABOR", "ACCT", "ALLO", "APPE", "CDUP", "CWD", "DELE", "EPRT", "EPSV", "FEAT", "HELP", "LIST", "MDTM", "MKD",
-    "MODE", "NLST", "NOOP", "OPTS", "PASS", "PASV", "PBSZ", "PORT", "PROT", "PWD", "QUIT", "REIN", "REST", "RETR",
-    "RMD", "RNFR", "RNTO", "SITE", "SIZE", "SMNT", "STAT", "STOR", "STOU", "STRU", "SYST", "TYPE", "USER", "XCUP",
-    "XCWD", "XMKD", "XPWD", "XRMD", "P@SW",
+    "ABOR", "ACCT", "ALLO", "APPE", "CDUP", "CWD", "DELE", "EPRT", "EPSV", "FEAT", "HELP", "LIST", "MDTM",
+    "MKD", "MODE", "NLST", "NOOP", "OPTS", "PASS", "PASV", "PBSZ", "PORT", "PROT", "PWD", "QUIT", "REIN",
+    "REST", "RETR", "RMD", "RNFR", "RNTO", "SITE", "SIZE", "SMNT", "STAT", "STOR", "STOU", "STRU", "SYST",
+    "TYPE", "USER", "XCUP", "XCWD", "XMKD", "XPWD", "XRMD", "P@SW",
 ];
 
 impl FtpDialogue {
@@ -68,7 +69,9 @@ impl FtpDialogue {
     fn user(&mut self, name: &[u8], out: &mut Actions) {
         match &self.session {
             Some(session) if session.anonymous => out.send("530 Can't change from guest user.\r\n"),
-            Some(session) if session.account.name.as_bytes() == name => out.send("331 Any password will do.\r\n"),
+            Some(session) if session.account.name.as_bytes() == name => {
+                out.send("331 Any password will do.\r\n")
+            }
             Some(_) => out.send("530 Can't change to another user.\r\n"),
             None => {
                 self.user = name.to_vec();
@@ -141,7 +144,9 @@ impl FtpDialogue {
             "PROT" | "PBSZ" => out.send("550 Permission denied.\r\n"),
             "TYPE" => out.send(self.set_type(argument)),
             "MODE" => out.send(flag(argument, b'S', "200 Mode set to S.\r\n", "504 Bad MODE command.\r\n")),
-            "STRU" => out.send(flag(argument, b'F', "200 Structure set to F.\r\n", "504 Bad STRU command.\r\n")),
+            "STRU" => {
+                out.send(flag(argument, b'F', "200 Structure set to F.\r\n", "504 Bad STRU command.\r\n"))
+            }
             "REST" => {
                 self.restart = leading_number(argument);
                 out.send(format!("350 Restart position accepted ({}).\r\n", self.restart));
@@ -338,7 +343,8 @@ impl FtpDialogue {
         self.drop_data(out);
         match target {
             Some(target)
-                if target.ip().to_canonical() == self.visit.peer.ip().to_canonical() && target.port() >= 1024 =>
+                if target.ip().to_canonical() == self.visit.peer.ip().to_canonical()
+                    && target.port() >= 1024 =>
             {
                 self.data = Data::Active(target.port());
                 out.send(fine);
@@ -457,7 +463,9 @@ fn site(session: &mut Session, now: Timestamp, argument: &[u8]) -> Vec<u8> {
     let (word, rest) = text.split_once(' ').unwrap_or((&text, ""));
     match word.to_ascii_uppercase().as_str() {
         "HELP" => b"214 CHMOD UMASK HELP\r\n".to_vec(),
-        "UMASK" if rest.is_empty() => format!("200 Your current UMASK is {:03o}\r\n", session.umask).into_bytes(),
+        "UMASK" if rest.is_empty() => {
+            format!("200 Your current UMASK is {:03o}\r\n", session.umask).into_bytes()
+        }
         "UMASK" => {
             session.umask = octal(rest) & 0o777;
             // Measured: 022 is echoed as "022" and 0 as "0", printf's "%#o".
@@ -482,7 +490,9 @@ fn site(session: &mut Session, now: Timestamp, argument: &[u8]) -> Vec<u8> {
 
 /// Octal digits up to the first other character.
 fn octal(text: &str) -> u32 {
-    text.chars().map_while(|c| c.to_digit(8)).fold(0u32, |value, digit| value.wrapping_mul(8).wrapping_add(digit))
+    text.chars()
+        .map_while(|c| c.to_digit(8))
+        .fold(0u32, |value, digit| value.wrapping_mul(8).wrapping_add(digit))
 }
 
 fn flag(argument: &[u8], wanted: u8, fine: &'static str, bad: &'static str) -> &'static str {

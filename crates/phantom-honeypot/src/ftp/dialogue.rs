@@ -61,7 +61,12 @@ pub(super) enum Job {
     /// A directory listing.
     List(Vec<u8>),
     /// A file: its name as given, its path, where to begin and its size.
-    Retrieve { name: Vec<u8>, path: Vec<u8>, offset: u64, size: u64 },
+    Retrieve {
+        name: Vec<u8>,
+        path: Vec<u8>,
+        offset: u64,
+        size: u64,
+    },
     Store(Upload),
 }
 
@@ -192,7 +197,9 @@ impl FtpDialogue {
                     sha256: Some(sha256),
                 }));
                 let mode = b"150 Opening BINARY mode data connection for ";
-                out.send([mode.as_slice(), name.as_slice(), format!(" ({size} bytes).\r\n").as_bytes()].concat());
+                out.send(
+                    [mode.as_slice(), name.as_slice(), format!(" ({size} bytes).\r\n").as_bytes()].concat(),
+                );
                 self.busy = Busy::Sending(job, 0);
                 self.send_piece(now, out);
             }
@@ -280,7 +287,11 @@ impl FtpDialogue {
         let complete = self.store(now, out);
         self.data = Data::None;
         out.push(Action::SideClose);
-        out.send(if complete { "226 Transfer complete.\r\n" } else { "451 Failure writing to local file.\r\n" });
+        out.send(if complete {
+            "226 Transfer complete.\r\n"
+        } else {
+            "451 Failure writing to local file.\r\n"
+        });
         self.alarm(now, out);
     }
 
@@ -382,7 +393,8 @@ impl Dialogue for FtpDialogue {
             SideEvent::Listening(address) => {
                 if let Busy::Listener(extended) = self.busy {
                     self.busy = Busy::No;
-                    self.data = Data::Passive { connected: false, early: Vec::new(), ended: false, failed: false };
+                    self.data =
+                        Data::Passive { connected: false, early: Vec::new(), ended: false, failed: false };
                     out.send(self.passive_reply(address.port(), extended));
                     self.alarm(now, out);
                 }

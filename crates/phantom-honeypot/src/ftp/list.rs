@@ -39,7 +39,10 @@ pub(super) fn listing(session: &Session, argument: &[u8], form: Form, all: bool,
             if let Ok(ino) = vfs.lookup(who, &crate::vfs::join(&real, b"."), true) {
                 let parent = vfs.lookup(who, &[&real, b"/..".as_slice()].concat(), true);
                 let kept_in = session.anonymous && session.cwd == b"/";
-                entries.push((name.to_vec(), if name == b".." && !kept_in { parent.unwrap_or(ino) } else { ino }));
+                entries.push((
+                    name.to_vec(),
+                    if name == b".." && !kept_in { parent.unwrap_or(ino) } else { ino },
+                ));
             }
         }
     }

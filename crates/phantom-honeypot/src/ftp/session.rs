@@ -25,7 +25,8 @@ const ANONYMOUS_ROOT: &[u8] = b"/srv/ftp";
 impl Session {
     pub(super) fn new(vfs: SharedVfs, account: Account) -> Self {
         let home = account.home.clone().into_bytes();
-        let mut session = Self { account, vfs, root: Vec::new(), cwd: b"/".to_vec(), anonymous: false, umask: 0o22 };
+        let mut session =
+            Self { account, vfs, root: Vec::new(), cwd: b"/".to_vec(), anonymous: false, umask: 0o22 };
         if session.chdir(&home).is_err() {
             session.cwd = b"/".to_vec();
         }
@@ -58,7 +59,9 @@ impl Session {
     pub(super) fn shown(&self, argument: &[u8]) -> Vec<u8> {
         let home = self.account.home.as_bytes();
         let argument = match argument.strip_prefix(b"~") {
-            Some(rest) if !self.anonymous && (rest.is_empty() || rest.starts_with(b"/")) => [home, rest].concat(),
+            Some(rest) if !self.anonymous && (rest.is_empty() || rest.starts_with(b"/")) => {
+                [home, rest].concat()
+            }
             _ => argument.to_vec(),
         };
         vfs::join(&self.cwd, &argument)

@@ -35,11 +35,16 @@ pub(super) struct HttpDialogue {
 }
 
 enum State {
-    Head { parser: HeadParser, grace: bool },
+    Head {
+        parser: HeadParser,
+        grace: bool,
+    },
     Body(Box<Pending>),
     /// Answered; what still comes of the body is dropped, and the next request follows.
     Discard(BodyReader),
-    Linger { until: Timestamp },
+    Linger {
+        until: Timestamp,
+    },
     Closed,
 }
 
@@ -176,7 +181,10 @@ impl HttpDialogue {
     fn too_large(&mut self, now: Timestamp, head: &Head, body: Option<&BodyReader>, out: &mut Actions) {
         let reply = Reply::page(413, Some(head));
         if let Some(body) = body {
-            out.record(Body::Note(Note { name: "oversized_body".into(), value: body.length.to_string().as_str().into() }));
+            out.record(Body::Note(Note {
+                name: "oversized_body".into(),
+                value: body.length.to_string().as_str().into(),
+            }));
         }
         self.record(head, body, 413, out);
         out.send(reply.write(now, false, head.method == b"HEAD", head.is_09()));
@@ -227,7 +235,15 @@ impl HttpDialogue {
     }
 
     /// Evidence, then the answer; leaves the dialogue closed unless `keep`.
-    fn finish(&mut self, now: Timestamp, head: &Head, body: &BodyReader, reply: &Reply, keep: bool, out: &mut Actions) {
+    fn finish(
+        &mut self,
+        now: Timestamp,
+        head: &Head,
+        body: &BodyReader,
+        reply: &Reply,
+        keep: bool,
+        out: &mut Actions,
+    ) {
         if worth_keeping(head, body) {
             out.push(Action::Artifact(body.kept.clone()));
         }
@@ -468,7 +484,8 @@ fn framing(head: &Head) -> Result<Option<Framing>, u16> {
     let length = match head.header("content-length") {
         None => None,
         Some(digits) if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) => {
-            let length = std::str::from_utf8(digits).ok().and_then(|d| d.parse::<i64>().ok()).ok_or(400u16)?;
+            let length =
+                std::str::from_utf8(digits).ok().and_then(|d| d.parse::<i64>().ok()).ok_or(400u16)?;
             Some(u64::try_from(length).map_err(|_| 400u16)?)
         }
         Some(_) => return Err(400),
@@ -506,7 +523,13 @@ fn escape(path: &[u8]) -> String {
     use std::fmt::Write as _;
     let mut out = String::with_capacity(path.len());
     for byte in path {
-        if *byte <= 0x20 || *byte >= 0x7f || matches!(byte, b'"' | b'#' | b'%' | b'?' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}') {
+        if *byte <= 0x20
+            || *byte >= 0x7f
+            || matches!(
+                byte,
+                b'"' | b'#' | b'%' | b'?' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'
+            )
+        {
             let _ = write!(out, "%{byte:02X}");
         } else {
             out.push(char::from(*byte));

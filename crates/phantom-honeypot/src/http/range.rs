@@ -33,7 +33,8 @@ pub(super) fn condition(head: &Head, file: &File) -> Condition {
     if since.is_none() && none.is_none() {
         return Condition::Send;
     }
-    let changed = since.is_some_and(|date| date != modified.as_bytes() && parse_date(date) != Some(file.modified));
+    let changed =
+        since.is_some_and(|date| date != modified.as_bytes() && parse_date(date) != Some(file.modified));
     let other = none.is_some_and(|list| !etag_matches(list, &etag, true));
     if changed || other { Condition::Send } else { Condition::NotModified }
 }

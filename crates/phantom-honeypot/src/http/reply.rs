@@ -111,8 +111,11 @@ impl Reply {
         if bare {
             return body.to_vec();
         }
-        let mut out =
-            format!("HTTP/1.1 {}\r\nServer: {SERVER}\r\nDate: {}\r\n", status_line(self.status), http_date(now));
+        let mut out = format!(
+            "HTTP/1.1 {}\r\nServer: {SERVER}\r\nDate: {}\r\n",
+            status_line(self.status),
+            http_date(now)
+        );
         let mut header = |name: &str, value: &str| {
             for part in [name, ": ", value, "\r\n"] {
                 out.push_str(part);
@@ -207,8 +210,20 @@ mod tests {
     #[test]
     fn pages_have_the_lengths_measured_on_nginx() {
         for (status, length) in [
-            (301, 169), (302, 145), (400, 157), (401, 179), (403, 153), (404, 153), (405, 157), (412, 173), (413, 183),
-            (414, 177), (416, 197), (494, 233), (501, 165), (505, 187),
+            (301, 169),
+            (302, 145),
+            (400, 157),
+            (401, 179),
+            (403, 153),
+            (404, 153),
+            (405, 157),
+            (412, 173),
+            (413, 183),
+            (414, 177),
+            (416, 197),
+            (494, 233),
+            (501, 165),
+            (505, 187),
         ] {
             assert_eq!(error_page(status, false).len(), length, "{status}");
         }
