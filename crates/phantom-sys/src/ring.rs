@@ -186,7 +186,8 @@ impl Ring {
             return Err(RingError::Setup { step: "map ring", source: io::Error::last_os_error() });
         }
         let map = NonNull::new(map.cast()).ok_or(RingError::NotARing)?;
-        let hardware = hardware(&fd);
+        let hardware = hardware(&fd)
+            .map_err(|source| RingError::Setup { step: "ask for the interface's type", source })?;
         Ok(Self { fd, map, block: 0, next: 0, left: 0, holding: false, hardware, tagged: Vec::new() })
     }
 
@@ -316,13 +317,13 @@ impl Drop for Ring {
 }
 
 /// Hardware type of the socket's interface (linux/if_arp.h).
-fn hardware(fd: &OwnedFd) -> u16 {
+fn hardware(fd: &OwnedFd) -> io::Result<u16> {
     // SAFETY: all fields of this plain structure may be zero.
     let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
     let mut length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
     // SAFETY: pointer and length are those of a structure that any bytes make valid.
     let got = unsafe { libc::getsockname(fd.as_raw_fd(), (&raw mut address).cast(), &raw mut length) };
-    if got == 0 { address.sll_hatype } else { libc::ARPHRD_VOID }
+    if got == 0 { Ok(address.sll_hatype) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Offsets in `struct tpacket_block_desc` (linux/if_packet.h): version, offset_to_priv, then
