@@ -120,7 +120,7 @@ impl<'a> Spawn<'a> {
         let moves: Vec<RawFd> = high.iter().map(AsRawFd::as_raw_fd).collect();
         let mut command = Command::new(self.program.as_deref().unwrap_or("/proc/self/exe".as_ref()));
         command
-            .arg0(std::env::args_os().next().unwrap_or_else(|| "phantomnet".into()))
+            .arg0("phantomnet")
             .arg(CHILD_ARGUMENT)
             .arg(self.role)
             .arg(self.fds.len().to_string())
@@ -297,7 +297,7 @@ pub struct Inherited {
 static CLAIMED: AtomicBool = AtomicBool::new(false);
 
 /// Takes over what [`Spawn::start`] gave; `None` when this process is not such a child. Call it first in
-/// `main` with [`std::env::args_os`], before anything opens a file.
+/// `main` with the process's arguments, before anything opens a file.
 ///
 /// # Errors
 /// [`SpawnError::Inherited`] when the arguments are malformed, a descriptor is missing, or it was called twice.
