@@ -52,10 +52,9 @@ pub(crate) fn describe(document: &mut OpenApi) {
         )
         .build();
     for path in document.paths.paths.values_mut() {
-        for operation in [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete] {
-            if let Some(operation) = operation {
-                operation.responses.responses.insert("default".to_owned(), RefOr::T(problem.clone()));
-            }
+        let all = [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete];
+        for operation in all.into_iter().flatten() {
+            operation.responses.responses.insert("default".to_owned(), RefOr::T(problem.clone()));
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::{ApiState, shape};
 /// A name and a password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Credentials {
+pub(crate) struct LoginForm {
     username: String,
     password: String,
 }
@@ -44,12 +44,12 @@ pub(crate) struct Me {
 /// Sets the session cookie (HttpOnly, SameSite=Strict). Unsafe requests with the cookie must carry the header
 /// `x-phantomnet-csrf` with any value. After five failures an address may try once in ten seconds.
 #[utoipa::path(post, path = "/api/v1/auth/login", tag = "access", security(()),
-    request_body = Credentials, responses((status = OK, body = Me)))]
+    request_body = LoginForm, responses((status = OK, body = Me)))]
 pub(crate) async fn login(
     State(state): State<ApiState>,
     peer: Option<Extension<Peer>>,
     headers: HeaderMap,
-    Body(given): Body<Credentials>,
+    Body(given): Body<LoginForm>,
 ) -> Result<Response, Problem> {
     check_csrf(&headers)?;
     let from = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.0);
@@ -94,7 +94,7 @@ pub(crate) async fn login(
 }
 
 /// The user, if name and password are right.
-async fn check(state: &ApiState, given: &Credentials) -> Result<Option<User>, Problem> {
+async fn check(state: &ApiState, given: &LoginForm) -> Result<Option<User>, Problem> {
     if given.password.len() > MAX_PASSWORD || given.username.len() > 256 {
         return Ok(None);
     }
