@@ -109,7 +109,12 @@ pub(crate) async fn inner(
     let response = next.run(request).await;
     if let Some(mut row) = audit {
         row.detail = format!("{}, status {}", row.detail, response.status().as_u16());
-        state.store(move |store| store.add_audit(&row)).await?;
+        // What was asked for has been done, and its answer must say so even while the database is away; the
+        // journal and this line still tell of it.
+        let said = format!("{} {} by {}", row.action, row.target, row.actor);
+        if state.store(move |store| store.add_audit(&row)).await.is_err() {
+            tracing::error!(request = said, "a request is missing from the audit trail");
+        }
     }
     Ok(response)
 }

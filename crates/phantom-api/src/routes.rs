@@ -34,7 +34,7 @@ pub(crate) fn router(state: ApiState) -> Router {
             Problem::method("the Allow header lists those it has").into_response()
         })
         .layer(DefaultBodyLimit::max(BODY))
-        .layer(from_fn(forget_body_of_head))
+        .layer(from_fn(refuse_head_of_stream))
         .layer(from_fn_with_state(state.clone(), guard::outer))
         .with_state(state)
 }
@@ -83,7 +83,7 @@ fn guarded() -> OpenApiRouter<ApiState> {
 }
 
 /// A HEAD request to the live stream would otherwise open it and never end.
-async fn forget_body_of_head(
+async fn refuse_head_of_stream(
     request: axum::extract::Request,
     next: axum::middleware::Next,
 ) -> axum::response::Response {
