@@ -28,9 +28,9 @@ pub trait Firewall: Send {
     /// [`FirewallError`] when it may still be in force.
     fn unblock(&mut self, target: IpNet) -> Result<(), FirewallError>;
 
-    /// What is dropped now, out of the own table.
+    /// Stops dropping altogether and takes the table away.
     ///
     /// # Errors
-    /// [`FirewallError`] when it cannot be told.
-    fn list(&mut self) -> Result<Vec<IpNet>, FirewallError>;
+    /// [`FirewallError`] when it may still be in force.
+    fn close(&mut self) -> Result<(), FirewallError>;
 }

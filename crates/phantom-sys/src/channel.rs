@@ -228,9 +228,21 @@ impl Channel {
         let room = buffer.len();
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
-        let message = retry(|| {
-            recvmsg(&self.0, &mut [IoSliceMut::new(buffer)], &mut control, flags | RecvFlags::CMSG_CLOEXEC)
-        })?;
+        let mut receive = || {
+            retry(|| {
+                recvmsg(
+                    &self.0,
+                    &mut [IoSliceMut::new(buffer)],
+                    &mut control,
+                    flags | RecvFlags::CMSG_CLOEXEC,
+                )
+            })
+        };
+        // A peer that ended with something unread is reported once, in front of what it sent before (unix(7)).
+        let message = match receive() {
+            Err(Errno::CONNRESET) => receive(),
+            other => other,
+        }?;
         let mut first = None;
         for attached in control.drain() {
             if let RecvAncillaryMessage::ScmRights(fds) = attached {

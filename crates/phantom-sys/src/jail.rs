@@ -65,6 +65,14 @@ impl Jail {
     }
 }
 
+/// Gives root up for this user and group, for good. Call it while the process has one thread: later ones inherit it.
+///
+/// # Errors
+/// When the system refuses, or either is 0.
+pub fn leave_root(identity: Identity) -> io::Result<()> {
+    isolate::become_user(identity.uid, identity.gid)
+}
+
 /// A user and a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {

@@ -119,7 +119,7 @@ fn identity(wanted: Option<Identity>, held: &mut Protections) {
     }
 }
 
-fn become_user(uid: u32, gid: u32) -> io::Result<()> {
+pub(super) fn become_user(uid: u32, gid: u32) -> io::Result<()> {
     if uid == 0 || gid == 0 || uid == u32::MAX || gid == u32::MAX {
         return Err(io::ErrorKind::InvalidInput.into());
     }

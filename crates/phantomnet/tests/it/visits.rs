@@ -1,0 +1,153 @@
+//! Real clients complete a visit of each honeypot, and everything they did is evidence.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+
+use phantom_testkit::netns::output;
+use serde_json::Value;
+
+use crate::node::{Node, Options};
+
+const LOGIN: &str = "[honeypot.login]\naccept = [\"*:opensesame\"]\n";
+
+fn node(dir: &std::path::Path) -> Node {
+    let mut options = Options::in_dir(dir);
+    options.more.push_str(LOGIN);
+    Node::start(options)
+}
+
+fn ssh(address: SocketAddr, extra: &[&str], remote: &[&str]) -> Command {
+    let mut command = Command::new("sshpass");
+    command
+        .args(["-p", "opensesame", "ssh", "-F", "none", "-o", "StrictHostKeyChecking=no"])
+        .args(["-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "PubkeyAuthentication=no"])
+        .args(extra)
+        .args(["-p", &address.port().to_string(), &format!("root@{}", address.ip())])
+        .args(remote)
+        .stdin(Stdio::null());
+    command
+}
+
+fn of_kind<'a>(events: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    events.iter().filter(|event| event["kind"] == kind).collect()
+}
+
+#[test]
+fn openssh_logs_in_runs_a_command_and_sits_at_a_prompt() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = node(dir.path());
+    assert!(output(&mut ssh(node.options.ssh, &[], &["id"])).starts_with("uid=0(root)"));
+    let status = ssh(node.options.ssh, &[], &["exit 7"]).status().unwrap();
+    assert_eq!(status.code(), Some(7), "the exit status crosses");
+
+    let mut shell =
+        ssh(node.options.ssh, &["-tt"], &[]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    shell.stdin.take().unwrap().write_all(b"echo hello > /tmp/x\ncat /tmp/x\nexit\n").unwrap();
+    let shown = String::from_utf8_lossy(&shell.wait_with_output().unwrap().stdout).into_owned();
+    assert!(shown.contains("root@") && shown.contains("\r\nhello\r\n"), "{shown:?}");
+
+    node.until("/api/v1/events?kinds=closed", "three ends", |page| {
+        page["items"].as_array().unwrap().len() == 3
+    });
+    let events = node.all("/api/v1/events");
+    let lines: Vec<&str> =
+        of_kind(&events, "command").iter().rev().map(|e| e["command"]["line"].as_str().unwrap()).collect();
+    assert_eq!(lines, ["id", "exit 7", "echo hello > /tmp/x", "cat /tmp/x", "exit"]);
+    let logins = of_kind(&events, "login");
+    assert!(
+        logins.iter().any(|e| e["login"]["accepted"] == true && e["login"]["secret"] == "opensesame"),
+        "{logins:?}"
+    );
+    let sessions = node.all("/api/v1/sessions");
+    assert_eq!(sessions.len(), 3);
+    assert!(sessions.iter().all(|s| s["service"] == "ssh" && s["username"] == "root"), "{sessions:?}");
+    node.stop();
+}
+
+#[test]
+fn curl_and_wget_browse() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = node(dir.path());
+    let site = format!("http://{}", node.options.http);
+    let page = output(Command::new("curl").args(["-s", "-i", &format!("{site}/")]));
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\nServer: nginx"), "{page}");
+    output(Command::new("wget").args(["-q", "-O", "/dev/null", &format!("{site}/robots.txt")]));
+    output(Command::new("curl").args([
+        "-s",
+        "-d",
+        "username=admin&password=letmein",
+        &format!("{site}/login"),
+    ]));
+    node.until("/api/v1/events?kinds=request", "three requests", |page| {
+        page["items"].as_array().unwrap().len() == 3
+    });
+    let events = node.all("/api/v1/events");
+    let form = of_kind(&events, "login");
+    assert_eq!(
+        (&form[0]["login"]["username"], &form[0]["login"]["method"]),
+        (&"admin".into(), &"form".into())
+    );
+    assert!(events.iter().any(|e| e["request"]["method"] == "POST"
+        && e["request"]["body_head"].as_str().unwrap().contains("letmein")));
+    node.stop();
+}
+
+#[test]
+fn ftp_clients_list_fetch_and_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = node(dir.path());
+    let address = node.options.ftp;
+    let file = dir.path().join("upload.bin");
+    std::fs::write(&file, b"what the attacker brings\n".repeat(1_000)).unwrap();
+    let persona: Value =
+        serde_json::from_slice(&std::fs::read(dir.path().join("data/persona.json")).unwrap()).unwrap();
+    // vsftpd, as Debian ships it, lets no root in.
+    let user = persona["users"][0]["name"].as_str().unwrap();
+    let script = format!(
+        "open -u {user},opensesame ftp://{address}; cd /tmp; put {}; ls; cat upload.bin; bye",
+        file.display()
+    );
+    let shown = output(
+        Command::new("lftp")
+            .env("HOME", dir.path())
+            .args(["-e", &format!("set cmd:fail-exit yes; set net:timeout 10; {script}")]),
+    );
+    assert!(
+        shown.contains("upload.bin") && shown.matches("what the attacker brings").count() == 1_000,
+        "{}",
+        shown.len()
+    );
+    let mut ftp = Command::new("ftp")
+        .args(["-n", "-p", &address.ip().to_string(), &address.port().to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    ftp.stdin
+        .take()
+        .unwrap()
+        .write_all(format!("user {user} opensesame\npwd\nls /\nbye\n").as_bytes())
+        .unwrap();
+    let shown = String::from_utf8_lossy(&ftp.wait_with_output().unwrap().stdout).into_owned();
+    assert!(shown.contains("etc"), "{shown}");
+
+    node.until("/api/v1/events?kinds=closed", "two ends", |page| {
+        page["items"].as_array().unwrap().len() == 2
+    });
+    let events = node.all("/api/v1/events");
+    let upload = of_kind(&events, "transfer")
+        .into_iter()
+        .find(|e| e["transfer"]["direction"] == "upload")
+        .unwrap()
+        .clone();
+    assert_eq!(upload["transfer"]["bytes"], 25_000);
+    let sha = upload["transfer"]["sha256"].as_str().unwrap();
+    let kept = dir.path().join("data/artifacts").join(&sha[..2]).join(sha);
+    assert_eq!(
+        std::fs::read(kept).unwrap(),
+        std::fs::read(&file).unwrap(),
+        "the artifact is the exact bytes"
+    );
+    node.stop();
+}
