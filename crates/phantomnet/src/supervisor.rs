@@ -236,24 +236,17 @@ impl Shared {
         }
     }
 
-    /// The core's control channel from now on, and the orders' share of what it may have missed.
-    fn core_starts(&self, control: Option<&Channel>, orders: &mut CoreOrders) -> Result<()> {
+    /// Gives a core that starts its orders, what it may have missed, and who runs. Others tell it something only after
+    /// that, since its orders have to come first.
+    fn give_core_orders(&self, control: &Channel, orders: &mut Box<CoreOrders>) -> Result<()> {
         let mut core = lock(&self.core);
         orders.ended = lock(&self.ended).iter().cloned().collect();
-        *core = match control {
-            Some(control) => Some(control.try_clone()?),
-            None => None,
-        };
-        Ok(())
-    }
-
-    /// Tells a core that has just got its orders who runs.
-    fn tell_started(&self, control: &Channel) {
+        control.send(&serde_json::to_vec(&Orders::Core(orders.clone()))?)?;
         for told in lock(&self.started).iter() {
-            if let Ok(frame) = serde_json::to_vec(told) {
-                let _ = control.try_send(&frame);
-            }
+            control.send(&serde_json::to_vec(told)?)?;
         }
+        *core = Some(control.try_clone()?);
+        Ok(())
     }
 }
 

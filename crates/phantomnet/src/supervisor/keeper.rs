@@ -95,11 +95,7 @@ impl Keeper {
     fn give_orders(&mut self, control: &Channel, shared: &Shared) -> Result<()> {
         match &mut self.work {
             Work::Fixed(orders) => control.send(&serde_json::to_vec(orders)?)?,
-            Work::Core(orders) => {
-                shared.core_starts(Some(control), orders)?;
-                control.send(&serde_json::to_vec(&Orders::Core(orders.clone()))?)?;
-                shared.tell_started(control);
-            }
+            Work::Core(orders) => shared.give_core_orders(control, orders)?,
         }
         Ok(())
     }

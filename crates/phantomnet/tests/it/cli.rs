@@ -81,6 +81,33 @@ fn an_occupied_port_an_unreachable_database_and_a_bad_data_dir_are_named() {
 }
 
 #[test]
+fn the_node_needs_no_root() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let dir = tempfile::tempdir().unwrap();
+    // Somewhere that everybody can reach, since the build may be in root's home.
+    let program = dir.path().join("phantomnet");
+    std::fs::copy(env!("CARGO_BIN_EXE_phantomnet"), &program).unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    let mut options = Options::in_dir(dir.path());
+    // With root there is somebody to give it up for; without, it is not there anyway.
+    options.more = "[capture]\ninterface = \"lo\"\n".into();
+    if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
+        let drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"];
+        options.wrapper = drop.map(str::to_owned).to_vec();
+    }
+    options.program = program;
+    let node = Node::start(options);
+    assert!(node.said.iter().any(|line| line.starts_with("note: no capture")), "{:?}", node.said);
+    ureq::get(&format!("http://{}/", node.options.http)).call().unwrap();
+    node.until("/api/v1/events?kinds=request", "the request", |page| {
+        page["items"].as_array().unwrap().len() == 1
+    });
+    let health = node.get("/api/health");
+    println!("{health:#}");
+    node.stop();
+}
+
+#[test]
 fn a_second_node_on_the_same_data_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let node = Node::start(Options::in_dir(dir.path()));

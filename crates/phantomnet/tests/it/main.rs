@@ -12,4 +12,5 @@ mod cli;
 mod crash;
 mod limits;
 mod node;
+mod response;
 mod visits;

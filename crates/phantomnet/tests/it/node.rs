@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// How a test wants its node; every address is loopback with a free port unless set.
+#[derive(Clone)]
 pub(crate) struct Options {
     pub(crate) dir: PathBuf,
     pub(crate) ssh: SocketAddr,
@@ -18,6 +19,9 @@ pub(crate) struct Options {
     /// More settings, as TOML.
     pub(crate) more: String,
     pub(crate) args: Vec<String>,
+    /// What the node is started through, such as a change of user.
+    pub(crate) wrapper: Vec<String>,
+    pub(crate) program: PathBuf,
 }
 
 impl Options {
@@ -30,6 +34,8 @@ impl Options {
             api: free(),
             more: "[capture]\nenabled = false\n".into(),
             args: Vec::new(),
+            wrapper: Vec::new(),
+            program: env!("CARGO_BIN_EXE_phantomnet").into(),
         }
     }
 }
@@ -43,6 +49,8 @@ pub(crate) fn free() -> SocketAddr {
 pub(crate) struct Node {
     pub(crate) options: Options,
     child: Child,
+    /// What it printed until it was ready.
+    pub(crate) said: Vec<String>,
     password: Option<String>,
     token: String,
 }
@@ -68,7 +76,10 @@ impl Node {
             options.more
         );
         std::fs::write(&file, settings).unwrap();
-        let mut child = command()
+        let program = options.program.clone().into_os_string();
+        let mut words = options.wrapper.iter().map(Into::into).chain([program]);
+        let mut child = through(words.next().unwrap())
+            .args(words)
             .args(["run", "--config"])
             .arg(&file)
             .args(&options.args)
@@ -84,7 +95,7 @@ impl Node {
                 let _ = send.try_send(line);
             }
         });
-        let mut password = None;
+        let (mut said, mut password) = (Vec::new(), None);
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -92,23 +103,20 @@ impl Node {
             if let Some((_, word)) = line.split_once("one-time password: ") {
                 password = Some(word.trim().to_owned());
             }
-            if line.starts_with("ready") {
+            let ready = line == "ready";
+            said.push(line);
+            if ready {
                 break;
             }
         }
-        Self { options, child, password, token: String::new() }
+        Self { options, child, said, password, token: String::new() }
     }
 
     /// Kills the whole node as a power cut would end it, and starts it again on the same data.
     pub(crate) fn kill_and_restart(mut self) -> Self {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        let options = Options {
-            dir: self.options.dir.clone(),
-            more: self.options.more.clone(),
-            args: self.options.args.clone(),
-            ..self.options
-        };
+        let options = self.options.clone();
         let (password, token) = (self.password.take(), std::mem::take(&mut self.token));
         let mut next = Self::launch_when_free(options);
         next.password = password;
@@ -165,6 +173,13 @@ impl Node {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("GET {path}: {error}: {text}"))
     }
 
+    /// Deletes through the API; the status.
+    pub(crate) fn delete(&self, path: &str) -> u16 {
+        let url = format!("http://{}{path}", self.options.api);
+        let asked = ureq::delete(&url).header("Authorization", format!("Bearer {}", self.token)).call();
+        asked.unwrap_or_else(|error| panic!("DELETE {path}: {error}")).status().as_u16()
+    }
+
     /// All rows of a list, page by page.
     pub(crate) fn all(&self, path: &str) -> Vec<Value> {
         let mut rows = Vec::new();
@@ -210,7 +225,11 @@ impl Drop for Node {
 
 /// The binary under test.
 pub(crate) fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_phantomnet"));
+    through(env!("CARGO_BIN_EXE_phantomnet").into())
+}
+
+fn through(program: std::ffi::OsString) -> Command {
+    let mut command = Command::new(program);
     command.env("RUST_LOG", std::env::var("RUST_LOG").unwrap_or_else(|_| "info".into()));
     command
 }
