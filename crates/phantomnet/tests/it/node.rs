@@ -124,11 +124,13 @@ impl Node {
         next
     }
 
-    /// The ports of a killed node may take a moment to be free again.
+    /// The children of a killed node die a moment after it, and hold its ports until then.
     fn launch_when_free(options: Options) -> Self {
         let deadline = Instant::now() + Duration::from_secs(10);
-        while TcpListener::bind(options.api).is_err() && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(20));
+        for address in [options.api, options.ssh, options.http, options.ftp] {
+            while TcpListener::bind(address).is_err() && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(10));
+            }
         }
         Self::launch(options)
     }
