@@ -142,8 +142,8 @@ pub(crate) struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            sessions: 10_000,
-            sessions_per_source: 1_000,
+            sessions: 1_000,
+            sessions_per_source: 250,
             idle: Duration::from_secs(300),
             session: Duration::from_secs(3600),
         }
@@ -346,5 +346,31 @@ mod tests {
         assert!(error.contains(":2: \"soon\" is not a span of time"), "{error}");
         let error = load("", &[("PHANTOMNET__API__LISTEN", "nowhere")]).unwrap_err().to_string();
         assert!(error.starts_with("PHANTOMNET__API__LISTEN: "), "{error}");
+    }
+
+    /// The page shows every key with its default, so that it can be copied as a file to start from.
+    #[test]
+    fn the_page_of_settings_is_true() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/settings.md");
+        let text = std::fs::read_to_string(page).unwrap();
+        let block = text.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let shown: Settings = toml::from_str(block).unwrap();
+        let default = Settings { honeypot: shown.honeypot.clone(), ..Settings::default() };
+        assert_eq!(shown, default, "docs/settings.md shows another default");
+        let (shown, whole) = (block.parse::<Table>().unwrap(), Table::try_from(Settings::default()).unwrap());
+        let mut missing = Vec::new();
+        absent("", &whole, &shown, &mut missing);
+        assert!(missing.is_empty(), "docs/settings.md lacks {missing:?}; all of it: {}", toml::to_string(&whole).unwrap());
+    }
+
+    fn absent(path: &str, whole: &Table, shown: &Table, missing: &mut Vec<String>) {
+        for (key, value) in whole {
+            let path = format!("{path}{key}");
+            match (value, shown.get(key)) {
+                (Value::Table(inner), Some(Value::Table(there))) => absent(&format!("{path}."), inner, there, missing),
+                (_, Some(_)) => {}
+                (_, None) => missing.push(path),
+            }
+        }
     }
 }
