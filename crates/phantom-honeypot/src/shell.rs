@@ -1,16 +1,15 @@
 //! A shell over a session's file system, and the consoles that carry it.
 
-// mod arith;
+mod arith;
 mod ast;
-// mod cmd;
+mod cmd;
 mod console;
 mod eval;
-// mod expand;
+mod expand;
 pub(crate) mod facts;
-// mod glob;
+mod glob;
 mod io;
-// mod parse;
-// mod regex;
+mod parse;
 
 pub use console::{Console, Emit};
 pub use io::SharedVfs;
@@ -116,7 +115,9 @@ pub struct Visitor {
 /// Steps (commands, loop turns, expansions) one line may take before it is killed.
 const STEPS: u64 = 50_000;
 /// Nesting of functions, substitutions, subshells and sourced files. A level costs some 10 KiB of stack.
-const DEPTH: u32 = 24;
+const DEPTH: u32 = 16;
+/// Commands within commands, however they are nested: keeps the stack of a debug build below 2 MiB.
+const NEST: u32 = 48;
 /// Bytes all variables together may hold.
 const VAR_BYTES: usize = 1 << 20;
 
@@ -139,6 +140,7 @@ pub struct Shell {
     pid: u32,
     last_background: u32,
     depth: u32,
+    nest: u32,
     interactive: bool,
     in_condition: bool,
     errexit: bool,
@@ -178,6 +180,7 @@ impl Shell {
             pid,
             last_background: 0,
             depth: 0,
+            nest: 0,
             interactive: false,
             in_condition: false,
             errexit: false,
@@ -245,4 +248,5 @@ impl Shell {
     }
 }
 
-// tests
+#[cfg(test)]
+mod tests;

@@ -706,4 +706,5 @@ fn parts(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     path.split(|b| *b == b'/').filter(|part| normal(part))
 }
 
-// tests
+#[cfg(test)]
+mod tests;

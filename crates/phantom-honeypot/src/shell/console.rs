@@ -230,7 +230,8 @@ impl Console {
                 self.poll();
             }
             8 | 127 => {
-                if self.edit.pop().is_some() && echo {
+                let gone = self.edit.pop().is_some();
+                if gone && echo {
                     self.echo(b"\x08 \x08");
                 }
             }

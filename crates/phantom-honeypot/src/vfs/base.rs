@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use phantom_core::Timestamp;
 
-use super::node::{Attr, Kind};
+use super::node::Attr;
 use crate::Persona;
 
 /// The tree of the machine before anybody touched it; shared by all sessions.

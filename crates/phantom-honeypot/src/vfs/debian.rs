@@ -389,7 +389,7 @@ fn var(b: &mut Builder) {
 
 fn proc(b: &mut Builder) {
     b.live("/proc/cpuinfo", |p, _| facts::cpuinfo(p));
-    b.live("/proc/meminfo", |p, now| facts::meminfo(p, now));
+    b.live("/proc/meminfo", facts::meminfo);
     b.live("/proc/version", |p, _| format!("Linux version {} (debian-kernel@lists.debian.org) (gcc-12 (Debian 12.2.0-14+deb12u1) 12.2.0, GNU ld (GNU Binutils for Debian) 2.40) {}\n", p.kernel_release, p.kernel_version));
     b.live("/proc/uptime", |p, now| {
         let up = (micros(now) - micros(p.boot)).max(0) / 10_000;
@@ -407,7 +407,7 @@ fn proc(b: &mut Builder) {
         "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\n\text3\n\text2\n\text4\n".to_owned()
     });
     b.live("/proc/self/status", |_, _| "Name:\tcat\nState:\tR (running)\n".to_owned());
-    b.live("/proc/net/dev", |p, now| facts::net_dev(p, now));
+    b.live("/proc/net/dev", facts::net_dev);
     b.link("/etc/mtab", "../proc/self/mounts");
     b.live("/proc/self/mounts", |_, _| facts::mounts());
 }

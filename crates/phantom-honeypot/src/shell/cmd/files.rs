@@ -1,0 +1,587 @@
+//! Programs that change or list files.
+
+use phantom_core::Timestamp;
+
+use super::{Ctx, Need, Program, has_flag, show};
+use crate::shell::facts::strftime;
+use crate::vfs::{Errno, Kind, SetAttr, Stat, join, split};
+
+pub(super) const PROGRAMS: &[(&str, Program)] = &[
+    ("ls", ls),
+    ("dir", ls),
+    ("mkdir", mkdir),
+    ("rmdir", rmdir),
+    ("rm", rm),
+    ("cp", cp),
+    ("mv", mv),
+    ("touch", touch),
+    ("chmod", chmod),
+    ("ln", ln),
+    ("stat", stat),
+    ("find", find),
+    ("tee", tee),
+    ("readlink", readlink),
+];
+
+/// Name of a user or group number, as /etc/passwd has it.
+pub(super) fn owner(ctx: &Ctx<'_>, uid: u32, group: bool) -> String {
+    let persona = ctx.sh.machine.persona();
+    let system = if group {
+        crate::vfs::GROUPS.iter().find(|g| g.1 == uid).map(|g| g.0)
+    } else {
+        crate::vfs::SYSTEM.iter().find(|u| u.1 == uid).map(|u| u.0)
+    };
+    let own = persona.users.iter().find(|u| u.uid == uid).map(|u| u.name.clone());
+    system.map(str::to_owned).or(own).unwrap_or_else(|| uid.to_string())
+}
+
+/// The time as `ls -l` prints it: with the year beyond half a year ago.
+fn when(at: Timestamp, now: Timestamp) -> String {
+    let age = now.as_second() - at.as_second();
+    strftime(at, if (0..15_778_476).contains(&age) { "%b %e %H:%M" } else { "%b %e  %Y" })
+}
+
+fn ls(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    let (flags, mut rest) = ctx.options(b"");
+    rest.retain(|a| !a.starts_with(b"--"));
+    let flag = |letter| has_flag(&flags, letter);
+    if rest.is_empty() {
+        rest.push(b".".to_vec());
+    }
+    let mut status = 0;
+    let (mut files, mut dirs) = (Vec::new(), Vec::new());
+    for arg in &rest {
+        let path = ctx.path(arg);
+        let found = if flag(b'l') && !arg.ends_with(b"/") {
+            ctx.sh.vfs().lstat(&ctx.sh.account.cred, &path)
+        } else {
+            ctx.sh.vfs().stat(&ctx.sh.account.cred, &path)
+        };
+        match found {
+            Ok(stat) if stat.kind == Kind::Dir && !flag(b'd') => dirs.push((arg.clone(), path)),
+            Ok(stat) => files.push((arg.clone(), path, stat)),
+            Err(errno) => {
+                ctx.fail(&format!("cannot access '{}': {errno}", show(arg)));
+                status = 2;
+            }
+        }
+    }
+    let headed = rest.len() > 1 || flag(b'R');
+    let any = !files.is_empty();
+    listing(ctx, files, &flags, false);
+    let mut queue: std::collections::VecDeque<_> = dirs.into();
+    let mut first = !any;
+    let mut budget = 2000;
+    while let Some((name, path)) = queue.pop_front() {
+        budget -= 1;
+        if budget == 0 {
+            break;
+        }
+        let entries = ctx.sh.vfs().readdir(&ctx.sh.account.cred, &path);
+        let entries = match entries {
+            Ok(entries) => entries,
+            Err(errno) => {
+                ctx.fail(&format!("cannot open directory '{}': {errno}", show(&name)));
+                status = 2;
+                continue;
+            }
+        };
+        if headed {
+            let gap = if first { "" } else { "\n" };
+            ctx.print(&format!("{gap}{}:\n", show(&name)));
+        }
+        first = false;
+        let mut rows = Vec::new();
+        if flag(b'a') {
+            for dot in [".", ".."] {
+                if let Ok(stat) = ctx.sh.vfs().stat(&ctx.sh.account.cred, &join(&path, dot.as_bytes())) {
+                    rows.push((dot.into(), path.clone(), stat));
+                }
+            }
+        }
+        for (entry, _) in entries {
+            if entry.starts_with(b".") && !flag(b'a') && !flag(b'A') {
+                continue;
+            }
+            let whole = join(&path, &entry);
+            if let Ok(stat) = ctx.sh.vfs().lstat(&ctx.sh.account.cred, &whole) {
+                if flag(b'R') && stat.kind == Kind::Dir {
+                    queue.push_back((join(&name, &entry), whole.clone()));
+                }
+                rows.push((entry, whole, stat));
+            }
+        }
+        listing(ctx, rows, &flags, true);
+    }
+    Ok(status)
+}
+
+fn listing(ctx: &mut Ctx<'_>, mut rows: Vec<(Vec<u8>, Vec<u8>, Stat)>, flags: &[(u8, Vec<u8>)], total: bool) {
+    let flag = |letter| has_flag(flags, letter);
+    // The C library's order for en_US: letters first, case and dots last.
+    let key = |name: &[u8]| -> Vec<u8> {
+        name.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect()
+    };
+    rows.sort_by(|a, b| (key(&a.0), &a.0).cmp(&(key(&b.0), &b.0)));
+    if flag(b't') {
+        rows.sort_by_key(|row| std::cmp::Reverse(row.2.mtime));
+    }
+    if flag(b'S') {
+        rows.sort_by_key(|row| std::cmp::Reverse(row.2.size));
+    }
+    if flag(b'r') {
+        rows.reverse();
+    }
+    if !flag(b'l') {
+        let terminal =
+            ctx.sh.io.lock().pty && matches!(ctx.sh.fds.get(&1), Some(crate::shell::io::Desc::Console(_)));
+        let gap: &[u8] = if terminal && !flag(b'1') { b"  " } else { b"\n" };
+        let names: Vec<Vec<u8>> = rows.into_iter().map(|row| row.0).collect();
+        let width: usize = names.iter().map(|n| n.len() + 2).sum();
+        let columns = usize::try_from(ctx.sh.io.lock().size.0).unwrap_or(80);
+        let longest = names.iter().map(Vec::len).max().unwrap_or(0) + 2;
+        if gap == b"\n" || width <= columns + 2 {
+            if !names.is_empty() {
+                ctx.out.extend(names.join(gap));
+                ctx.out.push(b'\n');
+            }
+        } else {
+            let across = (columns / longest).max(1);
+            let down = names.len().div_ceil(across);
+            for row in 0..down {
+                let mut line = String::new();
+                for name in names.iter().skip(row).step_by(down) {
+                    line += &format!("{:<longest$}", show(name));
+                }
+                ctx.print(&format!("{}\n", line.trim_end()));
+            }
+        }
+        return;
+    }
+    if total {
+        let blocks: u64 =
+            rows.iter().filter(|r| r.2.kind != Kind::Link).map(|r| r.2.size.div_ceil(4096) * 4).sum();
+        ctx.print(&format!("total {blocks}\n"));
+    }
+    let now = ctx.sh.io.now();
+    let cells: Vec<_> = rows
+        .iter()
+        .map(|(_, _, s)| {
+            let size = if flag(b'h') { human(s.size) } else { s.size.to_string() };
+            let (user, group) = if flag(b'n') {
+                (s.uid.to_string(), s.gid.to_string())
+            } else {
+                (owner(ctx, s.uid, false), owner(ctx, s.gid, true))
+            };
+            (s.nlink.to_string(), user, group, size)
+        })
+        .collect();
+    let w = |f: fn(&(String, String, String, String)) -> usize| cells.iter().map(f).max().unwrap_or(0);
+    let (a, b, c, d) = (w(|r| r.0.len()), w(|r| r.1.len()), w(|r| r.2.len()), w(|r| r.3.len()));
+    for ((name, path, stat), (links, user, group, size)) in rows.iter().zip(&cells) {
+        let target = match stat.kind {
+            Kind::Link => format!(
+                " -> {}",
+                show(&ctx.sh.vfs().readlink(&ctx.sh.account.cred, path).unwrap_or_default())
+            ),
+            _ => String::new(),
+        };
+        let text = format!(
+            "{} {links:>a$} {user:<b$} {group:<c$} {size:>d$} {} {}{target}\n",
+            stat.mode_string(),
+            when(stat.mtime, now),
+            show(name)
+        );
+        ctx.print(&text);
+    }
+}
+
+pub(super) fn human(size: u64) -> String {
+    let mut value = size as f64;
+    for unit in ["", "K", "M", "G"] {
+        if value < 1024.0 {
+            return if unit.is_empty() {
+                format!("{size}")
+            } else if value < 10.0 {
+                format!("{:.1}{unit}", (value * 10.0).ceil() / 10.0)
+            } else {
+                format!("{:.0}{unit}", value.ceil())
+            };
+        }
+        value /= 1024.0;
+    }
+    format!("{value:.0}T")
+}
+
+/// Runs an operation on each operand and words its failure.
+fn each(
+    ctx: &mut Ctx<'_>,
+    args: Vec<Vec<u8>>,
+    verb: &str,
+    mut run: impl FnMut(&mut Ctx<'_>, &[u8]) -> Result<(), Errno>,
+) -> i32 {
+    if args.is_empty() {
+        let text = format!("missing operand\nTry '{} --help' for more information.", ctx.name);
+        return ctx.fail(&text);
+    }
+    let mut status = 0;
+    for arg in args {
+        let path = ctx.path(&arg);
+        if let Err(errno) = run(ctx, &path) {
+            status = ctx.fail(&format!("{verb} '{}': {errno}", show(&arg)));
+        }
+    }
+    status
+}
+
+fn mkdir(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    let (flags, rest) = ctx.options(b"m");
+    Ok(each(ctx, rest, "cannot create directory", |ctx, path| {
+        let who = ctx.sh.account.cred.clone();
+        let mode = 0o777 & !ctx.sh.umask;
+        if has_flag(&flags, b'p') {
+            for (at, _) in path.iter().enumerate().filter(|(at, b)| **b == b'/' && *at > 0) {
+                match ctx.sh.vfs().mkdir(&who, path.get(..at).unwrap_or(path), mode) {
+                    Ok(_) | Err(Errno::EEXIST) => {}
+                    Err(errno) => return Err(errno),
+                }
+            }
+            if ctx.sh.vfs().stat(&who, path).is_ok_and(|s| s.kind == Kind::Dir) {
+                return Ok(());
+            }
+        }
+        ctx.sh.vfs().mkdir(&who, path, mode).map(|_| ())
+    }))
+}
+
+fn rmdir(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    let (_, rest) = ctx.options(b"");
+    Ok(each(ctx, rest, "failed to remove", |ctx, path| {
+        let who = ctx.sh.account.cred.clone();
+        ctx.sh.vfs().rmdir(&who, path)
+    }))
+}
+
+fn rm(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    let (flags, rest) = ctx.options(b"");
+    let force = has_flag(&flags, b'f');
+    let deep = has_flag(&flags, b'r') || has_flag(&flags, b'R');
+    if rest.is_empty() && force {
+        return Ok(0);
+    }
+    if deep && rest.iter().any(|a| ctx.path(a) == b"/") {
+        ctx.fail("it is dangerous to operate recursively on '/'");
+        return Ok(ctx.fail("use --no-preserve-root to override this failsafe"));
+    }
+    Ok(each(ctx, rest, "cannot remove", |ctx, path| {
+        let mut left = 4096;
+        match remove(ctx, path, deep, &mut left) {
+            Err(Errno::ENOENT) if force => Ok(()),
+            other => other,
+        }
+    }))
+}
+
+fn remove(ctx: &mut Ctx<'_>, path: &[u8], deep: bool, left: &mut u32) -> Result<(), Errno> {
+    let who = ctx.sh.account.cred.clone();
+    *left = left.checked_sub(1).ok_or(Errno::ENOSPC)?;
+    let stat = ctx.sh.vfs().lstat(&who, path)?;
+    if stat.kind != Kind::Dir {
+        return ctx.sh.vfs().unlink(&who, path);
+    }
+    if !deep {
+        return Err(Errno::EISDIR);
+    }
+    let entries = ctx.sh.vfs().readdir(&who, path)?;
+    for (name, _) in entries {
+        remove(ctx, &join(path, &name), deep, left)?;
+    }
+    ctx.sh.vfs().rmdir(&who, path)
+}
+
+/// Where a copy goes: into a directory under its own name.
+fn destination(ctx: &Ctx<'_>, from: &[u8], to: &[u8]) -> Vec<u8> {
+    let to = ctx.path(to);
+    match ctx.sh.vfs().stat(&ctx.sh.account.cred, &to) {
+        Ok(stat) if stat.kind == Kind::Dir => join(&to, split(from).1),
+        _ => to,
+    }
+}
+
+fn pairs(
+    ctx: &mut Ctx<'_>,
+    mut run: impl FnMut(&mut Ctx<'_>, &[u8], &[u8]) -> Result<(), Errno>,
+    verb: &str,
+) -> i32 {
+    let (_, mut rest) = ctx.options(b"");
+    rest.retain(|a| !a.starts_with(b"--"));
+    let Some(to) = rest.pop().filter(|_| !rest.is_empty()) else {
+        let text = format!("missing file operand\nTry '{} --help' for more information.", ctx.name);
+        return ctx.fail(&text);
+    };
+    let mut status = 0;
+    for from in rest {
+        let path = ctx.path(&from);
+        let target = destination(ctx, &path, &to);
+        if let Err(errno) = run(ctx, &path, &target) {
+            status = ctx.fail(&format!("{verb} '{}': {errno}", show(&from)));
+        }
+    }
+    status
+}
+
+fn cp(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    let (flags, _) = ctx.options(b"");
+    let deep = [b'r', b'R', b'a'].iter().any(|l| has_flag(&flags, *l));
+    Ok(pairs(ctx, |ctx, from, to| copy(ctx, from, to, deep, 0), "cannot stat"))
+}
+
+fn copy(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8], deep: bool, depth: u32) -> Result<(), Errno> {
+    let who = ctx.sh.account.cred.clone();
+    let stat = ctx.sh.vfs().stat(&who, from)?;
+    if stat.kind == Kind::Dir {
+        if !deep || depth > 32 {
+            return Err(Errno::EISDIR);
+        }
+        let entries = ctx.sh.vfs().readdir(&who, from)?;
+        match ctx.sh.vfs().mkdir(&who, to, stat.mode) {
+            Ok(_) | Err(Errno::EEXIST) => {}
+            Err(errno) => return Err(errno),
+        }
+        return entries
+            .iter()
+            .try_for_each(|(name, _)| copy(ctx, &join(from, name), &join(to, name), deep, depth + 1));
+    }
+    let mut vfs = ctx.sh.vfs();
+    let bytes = vfs.read(&who, from, 0, crate::shell::io::BUFFER)?;
+    let ino = vfs.create(&who, to, stat.mode & !ctx.sh.umask, true)?;
+    vfs.write(ino, Some(0), &bytes)
+}
+
+fn mv(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    let who = ctx.sh.account.cred.clone();
+    Ok(pairs(ctx, |ctx, from, to| ctx.sh.vfs().rename(&who, from, to), "cannot move"))
+}
+
+fn touch(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    let (_, rest) = ctx.options(b"dtr");
+    let now = ctx.sh.io.now();
+    Ok(each(ctx, rest, "cannot touch", |ctx, path| {
+        let who = ctx.sh.account.cred.clone();
+        let mode = 0o666 & !ctx.sh.umask;
+        let mut vfs = ctx.sh.vfs();
+        if vfs.stat(&who, path).is_err() {
+            vfs.create(&who, path, mode, false)?;
+        }
+        vfs.set_attr(&who, path, SetAttr { mtime: Some(now), ..SetAttr::default() })
+    }))
+}
+
+fn chmod(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    let mut args = ctx.args.clone();
+    args.retain(|a| !matches!(a.as_slice(), b"-R" | b"-f" | b"-v"));
+    if args.len() < 2 {
+        return Ok(ctx.fail("missing operand\nTry 'chmod --help' for more information."));
+    }
+    let spec = show(&args.remove(0));
+    if mode_of(&spec, 0).is_none() {
+        return Ok(ctx.fail(&format!("invalid mode: '{spec}'\nTry 'chmod --help' for more information.")));
+    }
+    Ok(each(ctx, args, "cannot access", |ctx, path| {
+        let who = ctx.sh.account.cred.clone();
+        let mut vfs = ctx.sh.vfs();
+        let old = vfs.stat(&who, path)?.mode;
+        vfs.set_attr(&who, path, SetAttr { mode: mode_of(&spec, old), ..SetAttr::default() })
+    }))
+}
+
+/// A mode from `755` or `u+x,go-w`.
+fn mode_of(spec: &str, old: u32) -> Option<u32> {
+    if spec.chars().all(|c| c.is_digit(8)) {
+        return u32::from_str_radix(spec, 8).ok().filter(|m| *m <= 0o7777);
+    }
+    let mut mode = old;
+    for clause in spec.split(',') {
+        let at = clause.find(['+', '-', '='])?;
+        let (who, rest) = clause.split_at_checked(at)?;
+        let mut mask = 0;
+        for c in who.chars() {
+            mask |= match c {
+                'u' => 0o4700,
+                'g' => 0o2070,
+                'o' => 0o1007,
+                'a' => 0o7777,
+                _ => return None,
+            };
+        }
+        let mask = if who.is_empty() { 0o7777 } else { mask };
+        let mut bits = 0;
+        for c in rest.chars().skip(1) {
+            bits |= match c {
+                'r' => 0o444,
+                'w' => 0o222,
+                'x' | 'X' => 0o111,
+                's' => 0o6000,
+                't' => 0o1000,
+                _ => return None,
+            };
+        }
+        mode = match rest.chars().next()? {
+            '+' => mode | (bits & mask),
+            '-' => mode & !(bits & mask),
+            _ => (mode & !mask) | (bits & mask),
+        };
+    }
+    Some(mode)
+}
+
+fn ln(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    let (flags, rest) = ctx.options(b"");
+    let [from, to] = rest.as_slice() else { return Ok(ctx.fail("missing file operand")) };
+    let who = ctx.sh.account.cred.clone();
+    let target = destination(ctx, from, to);
+    let mut vfs = ctx.sh.vfs();
+    if has_flag(&flags, b'f') {
+        let _ = vfs.unlink(&who, &target);
+    }
+    let result = if has_flag(&flags, b's') {
+        vfs.symlink(&who, from, &target).map(|_| ())
+    } else {
+        vfs.link(&who, &join(&ctx.sh.cwd, from), &target)
+    };
+    drop(vfs);
+    Ok(match result {
+        Ok(()) => 0,
+        Err(errno) => ctx.fail(&format!(
+            "failed to create {}link '{}': {errno}",
+            if has_flag(&flags, b's') { "symbolic " } else { "hard " },
+            show(to)
+        )),
+    })
+}
+
+fn readlink(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    let (flags, rest) = ctx.options(b"");
+    let Some(arg) = rest.first() else { return Ok(ctx.fail("missing operand")) };
+    let path = ctx.path(arg);
+    let vfs = ctx.sh.vfs();
+    let who = &ctx.sh.account.cred;
+    let found = if has_flag(&flags, b'f') { vfs.canonical(who, &path) } else { vfs.readlink(who, &path) };
+    drop(vfs);
+    Ok(match found {
+        Ok(text) => {
+            ctx.out = [text.as_slice(), b"\n"].concat();
+            0
+        }
+        Err(_) => 1,
+    })
+}
+
+fn stat(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    let (_, rest) = ctx.options(b"c");
+    Ok(each(ctx, rest, "cannot statx", |ctx, path| {
+        let found = ctx.sh.vfs().lstat(&ctx.sh.account.cred, path)?;
+        let kind = match found.kind {
+            Kind::File if found.size == 0 => "regular empty file",
+            Kind::File => "regular file",
+            Kind::Dir => "directory",
+            Kind::Link => "symbolic link",
+            Kind::Device => "character special file",
+        };
+        let (user, group) = (owner(ctx, found.uid, false), owner(ctx, found.gid, true));
+        let time = strftime(found.mtime, "%F %T.%N +0000");
+        let text = format!(
+            "  File: {}\n  Size: {:<10}\tBlocks: {:<10} IO Block: 4096   {kind}\nDevice: 8,1\tInode: {:<11} Links: {}\nAccess: ({:04o}/{})  Uid: ({:5}/{user:>8})   Gid: ({:5}/{group:>8})\nAccess: {time}\nModify: {time}\nChange: {time}\n Birth: {time}\n",
+            show(path),
+            found.size,
+            found.size.div_ceil(4096) * 8,
+            found.ino,
+            found.nlink,
+            found.mode,
+            found.mode_string(),
+            found.uid,
+            found.gid
+        );
+        ctx.print(&text);
+        Ok(())
+    }))
+}
+
+fn find(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    let split = ctx.args.iter().position(|a| a.starts_with(b"-")).unwrap_or(ctx.args.len());
+    let tests = ctx.args.get(split..).unwrap_or(&[]).to_vec();
+    let value = |name: &[u8]| tests.iter().position(|a| a == name).and_then(|n| tests.get(n + 1)).cloned();
+    let name = value(b"-name");
+    let kind = value(b"-type");
+    let depth = value(b"-maxdepth").and_then(|v| show(&v).parse::<usize>().ok()).unwrap_or(64);
+    let mut roots = ctx.args.get(..split).unwrap_or(&[]).to_vec();
+    if roots.is_empty() {
+        roots.push(b".".to_vec());
+    }
+    let mut status = 0;
+    let mut stack: Vec<(Vec<u8>, usize)> = roots.into_iter().rev().map(|r| (r, 0)).collect();
+    let mut left = 20_000;
+    while let Some((shown, level)) = stack.pop() {
+        left -= 1;
+        if left == 0 {
+            break;
+        }
+        let path = ctx.path(&shown);
+        let found = ctx.sh.vfs().lstat(&ctx.sh.account.cred, &path);
+        let stat = match found {
+            Ok(stat) => stat,
+            Err(errno) => {
+                status = ctx.fail(&format!("‘{}’: {errno}", show(&shown)));
+                continue;
+            }
+        };
+        let last = shown.rsplit(|b| *b == b'/').next().unwrap_or(&shown);
+        let pattern = |p: &Vec<u8>| {
+            crate::shell::glob::matches(&p.iter().map(|b| (*b, true)).collect::<Vec<_>>(), last)
+        };
+        let letter: &[u8] = match stat.kind {
+            Kind::File => b"f",
+            Kind::Dir => b"d",
+            Kind::Link => b"l",
+            Kind::Device => b"c",
+        };
+        if name.as_ref().is_none_or(pattern) && kind.as_deref().is_none_or(|k| k == letter) {
+            ctx.out.extend_from_slice(&shown);
+            ctx.out.push(b'\n');
+        }
+        if stat.kind == Kind::Dir && level < depth {
+            let entries = ctx.sh.vfs().readdir(&ctx.sh.account.cred, &path);
+            match entries {
+                Ok(entries) => {
+                    for (entry, _) in entries.into_iter().rev() {
+                        let sep: &[u8] = if shown.ends_with(b"/") { b"" } else { b"/" };
+                        stack.push(([shown.as_slice(), sep, &entry].concat(), level + 1));
+                    }
+                }
+                Err(errno) => status = ctx.fail(&format!("‘{}’: {errno}", show(&shown))),
+            }
+        }
+    }
+    Ok(status)
+}
+
+fn tee(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    let (flags, rest) = ctx.options(b"");
+    let input = ctx.input()?;
+    let mut status = 0;
+    for arg in rest {
+        let path = ctx.path(&arg);
+        let who = ctx.sh.account.cred.clone();
+        let append = has_flag(&flags, b'a');
+        let result = {
+            let mut vfs = ctx.sh.vfs();
+            vfs.create(&who, &path, 0o644, !append)
+                .and_then(|ino| vfs.write(ino, if append { None } else { Some(0) }, &input))
+        };
+        if let Err(errno) = result {
+            status = ctx.fail(&format!("{}: {errno}", show(&arg)));
+        }
+    }
+    ctx.out = input;
+    Ok(status)
+}
