@@ -360,14 +360,20 @@ mod tests {
         let (shown, whole) = (block.parse::<Table>().unwrap(), Table::try_from(Settings::default()).unwrap());
         let mut missing = Vec::new();
         absent("", &whole, &shown, &mut missing);
-        assert!(missing.is_empty(), "docs/settings.md lacks {missing:?}; all of it: {}", toml::to_string(&whole).unwrap());
+        assert!(
+            missing.is_empty(),
+            "docs/settings.md lacks {missing:?}; all of it: {}",
+            toml::to_string(&whole).unwrap()
+        );
     }
 
     fn absent(path: &str, whole: &Table, shown: &Table, missing: &mut Vec<String>) {
         for (key, value) in whole {
             let path = format!("{path}{key}");
             match (value, shown.get(key)) {
-                (Value::Table(inner), Some(Value::Table(there))) => absent(&format!("{path}."), inner, there, missing),
+                (Value::Table(inner), Some(Value::Table(there))) => {
+                    absent(&format!("{path}."), inner, there, missing)
+                }
                 (_, Some(_)) => {}
                 (_, None) => missing.push(path),
             }
