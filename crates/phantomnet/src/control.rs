@@ -12,7 +12,7 @@ use crate::plan::Plan;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Orders {
     /// For a honeypot host.
-    Honeypot(HoneypotOrders),
+    Honeypot(Box<HoneypotOrders>),
     /// For the capture host.
     Capture(CaptureOrders),
     /// For the core.

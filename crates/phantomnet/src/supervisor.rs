@@ -87,13 +87,13 @@ pub(crate) fn run(plan: Plan, one_process: bool, log: &str) -> Result<()> {
     for (service, sockets) in listeners {
         let (core_end, host_end) = channel::pair()?;
         evidence.push(core_end.into());
-        let orders = Orders::Honeypot(HoneypotOrders {
+        let orders = Orders::Honeypot(Box::new(HoneypotOrders {
             service: service.clone(),
             sensor: shared.plan.sensor.clone(),
             persona: persona.clone(),
             login: shared.plan.settings.honeypot.login.clone(),
             limits: shared.plan.settings.honeypot.limits.clone(),
-        });
+        }));
         let mut fds: Vec<OwnedFd> = vec![host_end.into()];
         fds.extend(sockets.into_iter().map(OwnedFd::from));
         let role = format!("honeypot.{service}");

@@ -100,7 +100,7 @@ impl<R: Read> Read for Progress<R> {
         if self.terminal && started.elapsed() > Duration::from_secs(1) {
             use std::io::Write as _;
             self.shown = Some(Instant::now());
-            let share = if self.size == 0 { 100 } else { (self.read * 100 / self.size).min(100) };
+            let share = (self.read * 100).checked_div(self.size).map_or(100, |share| share.min(100));
             let filled = usize::try_from(share / 4).unwrap_or(0);
             let _ = write!(std::io::stderr(), "\r[{:<25}] {share:>3} %", "#".repeat(filled));
             if got == 0 {

@@ -80,7 +80,7 @@ pub(super) fn persona(data_dir: &Path) -> Result<Persona> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let mut seed = [0; 32];
             fill_random(&mut seed)?;
-            let persona = Persona::generate(seed, now());
+            let persona = Persona::generate(seed, now()).with_host_keys().context("cannot make host keys")?;
             write_private(&path, &serde_json::to_vec_pretty(&persona)?)?;
             Ok(persona)
         }
@@ -159,7 +159,7 @@ pub(super) fn ring(plan: &Plan, remarks: &mut Vec<String>) -> Option<OwnedFd> {
         name => name.to_owned(),
     };
     match phantom_sys::ring::open(&interface) {
-        Ok(ring) => Some(ring.into()),
+        Ok(ring) => Some(ring),
         Err(error) => {
             remarks.push(format!("no capture: {error}"));
             None
