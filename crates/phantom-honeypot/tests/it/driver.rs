@@ -11,21 +11,21 @@ use phantom_core::dialogue::{Action, Actions, Dialogue, Protocol, SideEvent, Vis
 use phantom_core::{Body, SessionId, Timestamp, from_micros};
 
 /// A protocol served on a free port of 127.0.0.1 until dropped.
-pub struct Server {
-    pub address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Seen>>,
     stop: Arc<AtomicBool>,
 }
 
 /// What the dialogues recorded and stored.
 #[derive(Debug, Default, Clone)]
-pub struct Seen {
-    pub bodies: Vec<Body>,
-    pub artifacts: Vec<Vec<u8>>,
+pub(crate) struct Seen {
+    pub(crate) bodies: Vec<Body>,
+    pub(crate) artifacts: Vec<Vec<u8>>,
 }
 
 impl Server {
-    pub fn start(protocol: Arc<dyn Protocol>) -> Self {
+    pub(crate) fn start(protocol: Arc<dyn Protocol>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Seen::default()));
@@ -43,7 +43,7 @@ impl Server {
         Self { address, seen, stop }
     }
 
-    pub fn seen(&self) -> Seen {
+    pub(crate) fn seen(&self) -> Seen {
         self.seen.lock().unwrap().clone()
     }
 }
