@@ -19,7 +19,9 @@ pub(crate) fn test(install: bool, filter: &[String]) -> Result<()> {
     })?;
     stage("build tests", || check(&mut runner(&["--no-run"])))?;
     let cluster = stage("database", Cluster::start)?;
-    stage("tests", || check(runner(&[]).args(filter).env("PHANTOMNET_TEST_POSTGRES", cluster.url())))?;
+    stage("tests", || {
+        check(runner(&["--no-fail-fast"]).args(filter).env("PHANTOMNET_TEST_POSTGRES", cluster.url()))
+    })?;
     stage("fuzz seeds", || fuzz::fuzz(Vec::new()))
 }
 
@@ -43,9 +45,9 @@ pub(crate) fn judge(install: bool, name: Option<&str>) -> Result<()> {
 fn runner(extra: &[&str]) -> Command {
     let mut command = cargo();
     if which("cargo-nextest").is_some() || output(cargo().args(["nextest", "--version"])).is_ok() {
-        command.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
+        command.args(["nextest", "run", "--workspace", "--locked"]);
     } else {
-        command.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
+        command.args(["test", "--workspace", "--locked"]);
     }
     command.args(extra);
     command
