@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| phantom_fuzz::event(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| phantom_fuzz::run("event", bytes));

@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| phantom_fuzz::frame(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| phantom_fuzz::run("frame", bytes));
