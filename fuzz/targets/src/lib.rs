@@ -6,6 +6,7 @@
 
 mod evidence;
 mod honeypot;
+mod shell;
 mod ssh;
 mod verdict;
 mod wire;
@@ -24,6 +25,7 @@ pub const TARGETS: &[Target] = &[
     ("http", honeypot::http),
     ("journal", evidence::journal),
     ("packet", wire::packet),
+    ("shell", shell::shell),
     ("ssh_connection", ssh::connection),
     ("ssh_parsers", ssh::parsers),
     ("ssh_payloads", ssh::payloads),
