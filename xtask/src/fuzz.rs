@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+use crate::packages::{self, FUZZ};
 use crate::shell::{cargo, check, command, output, root};
 
 /// Fuzzes one target for a while; without a target, names them. Replaying the committed seeds is an ordinary
@@ -35,6 +36,7 @@ fn one(target: &str, seconds: u64) -> Result<()> {
     if !targets()?.iter().any(|known| known == target) {
         bail!("no such fuzz target: {target}; there are {}", targets()?.join(", "));
     }
+    packages::ensure(FUZZ, true)?;
     if output(cargo().args(["fuzz", "--version"])).is_err() {
         check(cargo().args(["install", "cargo-fuzz", "--locked"]))?;
     }

@@ -45,6 +45,9 @@ pub(crate) const TEST: &[Tool] = &[
 /// What the benches need besides.
 pub(crate) const BENCH: &[Tool] = &[tool("tshark", "tshark"), tool("virtualenv", "virtualenv")];
 
+/// What fuzzing needs besides: libFuzzer is C++, built with every target.
+pub(crate) const FUZZ: &[Tool] = &[tool("c++", "g++")];
+
 /// Makes sure that every tool is there: installs what is missing through apt, as root or with sudo, saying
 /// what; with `install` false, or where there is no apt, only names it.
 pub(crate) fn ensure(tools: &[Tool], install: bool) -> Result<()> {
