@@ -57,10 +57,10 @@ function Shell({ name, role }: { name: string; role: string }) {
   const leave = async () => {
     await send('POST', 'auth/logout').catch(() => {})
     remember(false)
-    feed.stop()
-    navigate('/')
-    client.clear()
+    // The page asks who is there first: clearing that question too would leave it without an answer.
     client.setQueryData(['me'], null)
+    client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' })
+    navigate('/')
   }
 
   return (

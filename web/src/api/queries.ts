@@ -188,4 +188,10 @@ export const useSources = (filter: Filter) => useList<Source>('sources', filter,
 export const useSessions = (filter: Filter) => useList<Session>('sessions', filter, 5_000)
 export const useEvents = (filter: Filter) => useList<Event>('events', filter, 5_000)
 export const useBlocks = (filter: Filter) => useList<Block>('blocks', filter, 5_000)
+/** How each standing block came out, `enforced` or `dry_run`, by its target. */
+export function useStanding(): Map<string, Block> {
+  const blocks = useBlocks({})
+  return new Map(blocks.data?.pages.flatMap((page) => page.items).map((block) => [block.target, block]))
+}
+
 export const useActions = (filter: Filter) => useList<Action>('actions', filter, 5_000)

@@ -42,7 +42,7 @@ suite('describe', () => {
 
   it('tells packets', () => {
     const packet = { time: '', src_ip: '10.0.0.9', dst_ip: '10.0.0.1', src_port: 4711, dst_port: 22, protocol: 'tcp', length: 60, ttl: 64, tcp_flags: 2, payload_len: 0, flow_id: 1 }
-    expect(describePacket(packet)).toBe('tcp :4711 → 10.0.0.1:22 SYN len 60 ttl 64')
+    expect(describePacket(packet)).toBe('tcp SYN :4711 → 10.0.0.1:22 len 60 ttl 64')
     expect(describePacket({ ...packet, protocol: 'icmp', src_port: 0, dst_port: 0, payload_len: 8 })).toBe('icmp → 10.0.0.1 len 60 ttl 64 payload 8')
   })
 })

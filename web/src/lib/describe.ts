@@ -71,5 +71,5 @@ export function describePacket(packet: LivePacket): string {
   const from = packet.src_port ? `:${packet.src_port} ` : ''
   const flags = packet.protocol === 'tcp' ? ` ${tcpFlags(packet.tcp_flags)}` : ''
   const payload = packet.payload_len ? ` payload ${packet.payload_len}` : ''
-  return escapeText(`${packet.protocol} ${from}→ ${to}${flags} len ${packet.length} ttl ${packet.ttl}${payload}`)
+  return escapeText(`${packet.protocol}${flags} ${from}→ ${to} len ${packet.length} ttl ${packet.ttl}${payload}`)
 }

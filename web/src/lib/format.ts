@@ -53,10 +53,9 @@ export function ago(from: number, now: number): string {
 const two = (n: number) => String(n).padStart(2, '0')
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
-/** Local time of day, `14:03:22`, or `14:03:22.123` with milliseconds. */
-export function clock(at: Date, millis = false): string {
-  const time = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`
-  return millis ? `${time}.${String(at.getMilliseconds()).padStart(3, '0')}` : time
+/** Local time of day, `14:03:22`. */
+export function clock(at: Date): string {
+  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`
 }
 
 /** Local instant: the time alone within the day of `now`, else with the day. */

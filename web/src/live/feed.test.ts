@@ -109,6 +109,14 @@ describe('LiveFeed', () => {
     expect(FakeSource.all[1]?.closed).toBe(true)
   })
 
+  it('forgets when it is stopped', () => {
+    const [feed, source] = opened()
+    source.say('event', JSON.stringify(login('1')))
+    vi.advanceTimersByTime(300)
+    feed.stop()
+    expect(feed.snapshot()).toMatchObject({ rows: [], received: 0, status: 'connecting' })
+  })
+
   it('survives a message it cannot read', () => {
     vi.spyOn(console, 'warn').mockImplementation(() => {})
     const [feed, source] = opened()

@@ -92,12 +92,21 @@ export class LiveFeed {
     }
   }
 
+  /** Closes the connection and forgets: whoever logs in next must not see what the one before saw. */
   stop(): void {
     this.#source?.close()
     this.#source = undefined
     clearTimeout(this.#retry)
     clearTimeout(this.#beat)
     this.#beat = undefined
+    this.#packets = []
+    this.#others = []
+    this.#ids.clear()
+    this.#key = 0
+    this.#skippedBefore = { messages: 0, packets: 0 }
+    this.#skippedNow = { messages: 0, packets: 0 }
+    this.#status = 'connecting'
+    this.#snapshot = EMPTY
   }
 
   /** What happened before the page was opened, so that it does not open empty. */

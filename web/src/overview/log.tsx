@@ -91,11 +91,11 @@ export function Log({ of = feed, className = '' }: { of?: LiveFeed; className?: 
 function Line({ row }: { row: Row }) {
   const at = new Date(row.time)
   return (
-    <div data-testid="log-row" data-kind={row.kind} className={`flex gap-2.5 px-4 hover:bg-raised ${row.key > 0 ? 'fresh' : ''} ${row.kind === 'packet' ? 'text-dim' : 'text-soft'}`}>
+    <div data-testid="log-row" data-kind={row.kind} className={`flex gap-2 px-4 hover:bg-raised ${row.key > 0 ? 'fresh' : ''} ${row.kind === 'packet' ? 'text-dim' : 'text-soft'}`}>
       <time dateTime={row.time} title={utc(row.time)} className="shrink-0 text-dim">
-        {clock(at, true)}
+        {clock(at)}
       </time>
-      <span className={`w-[4.75rem] shrink-0 truncate ${COLOUR[row.kind]}`}>{row.label}</span>
+      <span className={`w-16 shrink-0 truncate ${COLOUR[row.kind]}`}>{row.label}</span>
       {row.source ? (
         <Link href={paths.source(row.source)} tabIndex={-1} className="w-[7.5rem] shrink-0 truncate hover:underline" title={row.source}>
           {row.source}

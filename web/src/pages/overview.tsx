@@ -142,7 +142,9 @@ function Latest({ window }: { window: Window }) {
 function Item({ alert }: { alert: Alert }) {
   return (
     <li data-testid="alert" className="grid grid-cols-[4.5rem_1fr_auto] items-baseline gap-x-3 px-4 py-2 hover:bg-raised/50">
-      <Level of={alert.severity} />
+      <span>
+        <Level of={alert.severity} />
+      </span>
       <div className="min-w-0">
         <Link href={paths.alert(alert.id)} className="font-medium hover:underline">
           <Said text={alert.title} />

@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useRef, useState } from 'react'
 import { send } from '../api/client'
-import { useBlocks, useMayAct, usePolicy } from '../api/queries'
+import { useMayAct, usePolicy, useStanding } from '../api/queries'
 import type { Action } from '../api/schema'
 import { span } from '../lib/format'
 import { escapeText } from '../lib/untrusted'
@@ -20,10 +20,9 @@ export function BlockControl({ ip, blocked }: { ip: string; blocked: boolean }) 
   const client = useQueryClient()
   const mayAct = useMayAct()
   const policy = usePolicy().data
-  const blocks = useBlocks({})
   const dialog = useRef<HTMLDialogElement>(null)
   const [done, setDone] = useState<Action>()
-  const standing = blocks.data?.pages.flatMap((page) => page.items).find((block) => block.target === ip)
+  const standing = useStanding().get(ip)
 
   const settled = (action: Action) => {
     setDone(action)
@@ -49,8 +48,8 @@ export function BlockControl({ ip, blocked }: { ip: string; blocked: boolean }) 
   return (
     <div className="flex flex-wrap items-center gap-3">
       {(standing || blocked) && (
-        <span className="text-phosphor">
-          {standing?.outcome === 'dry_run' ? 'would be blocked (dry run)' : 'blocked'}
+        <span className={standing?.outcome === 'enforced' ? 'text-phosphor' : 'text-medium'}>
+          {standingName(standing?.outcome)}
           {standing?.until && <span className="text-soft"> for {span(Date.parse(standing.until) - Date.now())} more</span>}
         </span>
       )}
@@ -112,6 +111,11 @@ export function BlockControl({ ip, blocked }: { ip: string; blocked: boolean }) 
       </dialog>
     </div>
   )
+}
+
+/** What a standing block means for its target: a dry run drops nothing and must not look as if it did. */
+export function standingName(outcome: string | undefined): string {
+  return outcome === 'enforced' ? 'blocked' : outcome === 'dry_run' ? 'dry-run block' : 'block recorded'
 }
 
 export function outcome({ what, ttl, outcome }: Pick<Action, 'what' | 'ttl' | 'outcome'>): string {

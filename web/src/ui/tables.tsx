@@ -1,9 +1,11 @@
 import type { ReactNode } from 'react'
+import { useStanding } from '../api/queries'
 import type { Alert, Event, Session, Source } from '../api/schema'
 import { describe } from '../lib/describe'
 import { count, plural, span } from '../lib/format'
 import { Link, paths } from '../lib/router'
 import { escapeText } from '../lib/untrusted'
+import { standingName } from './block'
 import { Bytes, Chip, Chips, Level, Said, Score, SourceLink, Time } from './parts'
 
 function Table({ caption, head, children }: { caption: string; head: (string | [name: string, className: string])[]; children: ReactNode }) {
@@ -32,6 +34,7 @@ const CELL = 'px-3 py-2 first:pl-4 last:pr-4'
 
 /** The highest scored first, with what the score rests on. */
 export function SourceTable({ sources }: { sources: Source[] }) {
+  const standing = useStanding()
   return (
     <Table
       caption="Sources, the highest score first"
@@ -44,7 +47,7 @@ export function SourceTable({ sources }: { sources: Source[] }) {
             <div className="mt-0.5 text-xs whitespace-nowrap text-dim">
               {plural(source.sessions, 'session')}, {plural(source.events, 'event')}
             </div>
-            {source.blocked && <span className="text-xs text-phosphor">blocked</span>}
+            {source.blocked && <span className="text-xs text-soft">{standingName(standing.get(source.ip)?.outcome)}</span>}
           </td>
           <td className={CELL}>
             <Score value={source.score} level={source.level} />
