@@ -35,5 +35,5 @@ async fn main() -> std::io::Result<()> {
         }
     });
     let state = ApiState::new(store, node, ApiSettings::default());
-    phantom_api::serve(listener, state, async { drop(tokio::signal::ctrl_c().await) }).await
+    phantom_api::serve(listener, state, std::future::pending()).await
 }
