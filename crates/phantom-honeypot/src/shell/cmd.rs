@@ -1,6 +1,7 @@
 //! Builtins and programs.
 
 mod files;
+mod more;
 mod system;
 mod text;
 
@@ -102,6 +103,7 @@ const BUILTINS: &[&str] = &[
 fn program(name: &str) -> Option<Program> {
     files::PROGRAMS
         .iter()
+        .chain(more::PROGRAMS)
         .chain(text::PROGRAMS)
         .chain(system::PROGRAMS)
         .find(|(n, _)| *n == name)
@@ -598,11 +600,8 @@ async fn cat(sh: &mut Shell, args: Vec<Vec<u8>>) -> Result<i32, Stop> {
 }
 
 impl Shell {
-    /// `bash: what` at a prompt, `bash: line 1: what` elsewhere: how an unknown command is answered.
+    /// `-bash: what` in a login, `bash: line 1: what` elsewhere: how an unknown command is answered.
     fn complain_plain(&mut self, what: &str) -> Result<(), Stop> {
-        if self.interactive && self.name == b"bash" {
-            return self.write(2, format!("bash: {what}\n").as_bytes());
-        }
         if self.name == b"sh" {
             let what = what.replace(": command not found", ": not found");
             return self.complain(&what);

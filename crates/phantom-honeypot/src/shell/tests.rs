@@ -130,6 +130,39 @@ fn programs_agree_with_each_other() {
     );
 }
 
+/// A program that `ls` and `which` find but that cannot be run gives the machine away.
+#[test]
+fn every_listed_program_is_a_command_we_have() {
+    for dir in ["/usr/bin", "/usr/sbin"] {
+        let (out, _, _) = run(&format!("ls -1 {dir}"));
+        let missing: Vec<&str> = out.lines().filter(|name| !cmd::has(name.as_bytes())).collect();
+        assert!(missing.is_empty() && !out.is_empty(), "{dir}: {missing:?}");
+    }
+}
+
+/// Expected values are what coreutils 9.1 prints.
+#[test]
+fn small_programs() {
+    check("basename /a/b.c .c; basename /; basename a//; dirname /a/b /a a //", "b\n/\na\n/a\n/\n.\n/\n");
+    check("echo Hello | tr a-z A-Z; echo aabbc | tr -s ab; echo a1b2 | tr -d 0-9", "HELLO\nabc\nab\n");
+    check(
+        "echo 'x y' | tr ' ' '\\n'; echo abc | tr '[:lower:]' '[:upper:]'; echo a,b | tr -cd a-z",
+        "x\ny\nABC\nab",
+    );
+    check("printenv HOME; printenv NOPE; echo $?", "/root\n1\n");
+    check(
+        "touch f; chown www-data:adm f; ls -l f | cut -d ' ' -f 3-4; chgrp 0 f; ls -l f | cut -d ' ' -f 3-4",
+        "www-data adm\nwww-data root\n",
+    );
+    for (line, wanted) in [
+        ("chown nobodyx f", "chown: invalid user: ‘nobodyx’\n"),
+        ("chown root /nope", "chown: cannot access '/nope': No such file or directory\n"),
+        ("basename", "basename: missing operand\nTry 'basename --help' for more information.\n"),
+    ] {
+        assert_eq!(run(line).1, wanted, "{line}");
+    }
+}
+
 #[test]
 fn downloads_fail_after_their_time_and_tell_the_url() {
     let (_, err, status) = run("curl http://a.example/x");
@@ -181,7 +214,7 @@ fn a_visit_on_a_terminal() {
         text.split_once(&format!("root@{host}:~# ")).unwrap().1.replace(&format!("root@{host}:~# "), "# ");
     assert_eq!(
         text,
-        "echo hi\r\nhi\r\n# foo\r\nbash: foo: command not found\r\n# cat > t\r\nline\r\n# ls\r\nt\r\n# passwd\r\nChanging password for root.\r\nNew password: \r\nRetype new password: \r\npasswd: password updated successfully\r\n# exit\r\nlogout\r\n".replace("bash: foo", "-bash: foo").replace("-bash: foo", "bash: foo")
+        "echo hi\r\nhi\r\n# foo\r\n-bash: foo: command not found\r\n# cat > t\r\nline\r\n# ls\r\nt\r\n# passwd\r\nChanging password for root.\r\nNew password: \r\nRetype new password: \r\npasswd: password updated successfully\r\n# exit\r\nlogout\r\n"
     );
     let lines: Vec<(String, bool)> = out
         .iter()

@@ -43,7 +43,7 @@ fn contents(ctx: &mut Ctx<'_>, files: &[Vec<u8>]) -> Result<(Vec<Named>, i32), N
     Ok((all, status))
 }
 
-fn lines(bytes: &[u8]) -> Vec<&[u8]> {
+pub(super) fn lines(bytes: &[u8]) -> Vec<&[u8]> {
     let mut all: Vec<&[u8]> = bytes.split(|b| *b == b'\n').collect();
     if all.last().is_some_and(|l| l.is_empty()) {
         all.pop();

@@ -1,0 +1,207 @@
+//! Small programs that scripts lean on.
+
+use super::text::lines;
+use super::{Ctx, Need, Program, has_flag, show, unescape};
+use crate::vfs::SetAttr;
+
+pub(super) const PROGRAMS: &[(&str, Program)] = &[
+    ("basename", basename),
+    ("chgrp", chown),
+    ("chown", chown),
+    ("dirname", dirname),
+    ("printenv", printenv),
+    ("tr", tr),
+];
+
+fn missing(ctx: &mut Ctx<'_>, what: &str) -> i32 {
+    let name = ctx.name.clone();
+    ctx.fail(&format!("missing operand{what}\nTry '{name} --help' for more information."))
+}
+
+fn basename(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    let Some(path) = ctx.args.first().cloned() else { return Ok(missing(ctx, "")) };
+    let text = show(&path);
+    let trimmed = text.trim_end_matches('/');
+    let name = match trimmed.rsplit('/').next() {
+        Some("") | None if !text.is_empty() => "/",
+        other => other.unwrap_or(""),
+    };
+    let suffix = ctx.args.get(1).map(|s| show(s)).unwrap_or_default();
+    let name = name.strip_suffix(&suffix).filter(|rest| !rest.is_empty()).unwrap_or(name);
+    ctx.print(&format!("{name}\n"));
+    Ok(0)
+}
+
+fn dirname(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    if ctx.args.is_empty() {
+        return Ok(missing(ctx, ""));
+    }
+    for path in ctx.args.clone() {
+        let text = show(&path);
+        let dir = match text.trim_end_matches('/').rsplit_once('/') {
+            Some((dir, _)) if dir.trim_end_matches('/').is_empty() => "/",
+            Some((dir, _)) => dir.trim_end_matches('/'),
+            None if text.starts_with('/') => "/",
+            None => ".",
+        };
+        ctx.print(&format!("{dir}\n"));
+    }
+    Ok(0)
+}
+
+fn printenv(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    let mut status = 0;
+    let mut rows: Vec<(Vec<u8>, Vec<u8>)> =
+        ctx.sh.vars.iter().filter(|(_, v)| v.exported).map(|(n, v)| (n.clone(), v.value.clone())).collect();
+    rows.sort();
+    if ctx.args.is_empty() {
+        for (name, value) in &rows {
+            ctx.print(&format!("{}={}\n", show(name), show(value)));
+        }
+    }
+    for wanted in ctx.args.clone() {
+        match rows.iter().find(|(name, _)| *name == wanted) {
+            Some((_, value)) => ctx.print(&format!("{}\n", show(value))),
+            None => status = 1,
+        }
+    }
+    Ok(status)
+}
+
+/// The bytes of a set of tr(1): ranges, classes and escapes.
+fn set(text: &[u8]) -> Vec<u8> {
+    let mut text = unescape(text).0;
+    for (name, is) in [
+        ("[:alnum:]", u8::is_ascii_alphanumeric as fn(&u8) -> bool),
+        ("[:alpha:]", u8::is_ascii_alphabetic),
+        ("[:digit:]", u8::is_ascii_digit),
+        ("[:lower:]", u8::is_ascii_lowercase),
+        ("[:upper:]", u8::is_ascii_uppercase),
+        ("[:punct:]", u8::is_ascii_punctuation),
+        ("[:space:]", |b| b.is_ascii_whitespace() || *b == 11),
+        ("[:cntrl:]", u8::is_ascii_control),
+        ("[:print:]", |b| (32..127).contains(b)),
+    ] {
+        let at = text.windows(name.len()).position(|part| part == name.as_bytes());
+        if let Some(at) = at {
+            let all: Vec<u8> = (0..=255).filter(is).collect();
+            text.splice(at..at + name.len(), all);
+        }
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(low) = text.get(at) {
+        match (text.get(at + 1), text.get(at + 2)) {
+            (Some(b'-'), Some(high)) if low <= high => {
+                out.extend(*low..=*high);
+                at += 3;
+            }
+            _ => {
+                out.push(*low);
+                at += 1;
+            }
+        }
+    }
+    out
+}
+
+fn tr(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    let (flags, rest) = ctx.options(b"");
+    let (delete, squeeze) = (has_flag(&flags, b'd'), has_flag(&flags, b's'));
+    let Some(first) = rest.first() else { return Ok(missing(ctx, "")) };
+    if rest.len() < 2 && !delete && !squeeze {
+        let shown = show(first);
+        return Ok(ctx.fail(&format!("missing operand after ‘{shown}’\nTwo strings must be given when translating.\nTry 'tr --help' for more information.")));
+    }
+    let mut from = set(first);
+    if has_flag(&flags, b'c') || has_flag(&flags, b'C') {
+        from = (0..=255).filter(|b| !from.contains(b)).collect();
+    }
+    let to = rest.get(1).map(|s| set(s));
+    // What a byte becomes; the last of the second set stands for what it lacks.
+    let mut map: Vec<Option<u8>> = (0..=255).map(Some).collect();
+    for (n, byte) in from.iter().enumerate() {
+        let Some(slot) = map.get_mut(usize::from(*byte)) else { continue };
+        match &to {
+            _ if delete => *slot = None,
+            Some(to) => *slot = to.get(n).or(to.last()).copied().or(*slot),
+            None => {}
+        }
+    }
+    let squeezed = if squeeze { to.unwrap_or(from) } else { Vec::new() };
+    let mut out: Vec<u8> = Vec::new();
+    for byte in ctx.input()? {
+        let Some(byte) = map.get(usize::from(byte)).copied().flatten() else { continue };
+        if out.last() != Some(&byte) || !squeezed.contains(&byte) {
+            out.push(byte);
+        }
+    }
+    ctx.out = out;
+    Ok(0)
+}
+
+/// A user's or group's number, by the session's own /etc/passwd or /etc/group.
+fn number(ctx: &Ctx<'_>, name: &str, file: &[u8]) -> Option<u32> {
+    let text = ctx.sh.vfs().read(&crate::Cred::root(), file, 0, 1 << 20).unwrap_or_default();
+    let found = lines(&text).into_iter().find_map(|line| {
+        let line = show(line);
+        let mut parts = line.split(':');
+        (parts.next() == Some(name)).then(|| parts.nth(1).and_then(|n| n.parse().ok())).flatten()
+    });
+    found.or_else(|| name.parse().ok())
+}
+
+fn chown(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    let (flags, mut rest) = ctx.options(b"");
+    rest.retain(|a| !a.starts_with(b"--"));
+    if rest.is_empty() {
+        return Ok(missing(ctx, ""));
+    }
+    let spec = show(&rest.remove(0));
+    if rest.is_empty() {
+        return Ok(missing(ctx, &format!(" after '{spec}'")));
+    }
+    let group_only = ctx.name == "chgrp";
+    let (user, group) = match spec.split_once([':', '.']) {
+        _ if group_only => ("", spec.as_str()),
+        Some((user, group)) => (user, group),
+        None => (spec.as_str(), ""),
+    };
+    let mut ids = [None, None];
+    for (id, (name, file)) in
+        ids.iter_mut().zip([(user, b"/etc/passwd".as_slice()), (group, b"/etc/group".as_slice())])
+    {
+        if !name.is_empty() {
+            *id = number(ctx, name, file);
+            if id.is_none() {
+                let kind = if group_only { "group" } else { "user" };
+                return Ok(ctx.fail(&format!("invalid {kind}: ‘{spec}’")));
+            }
+        }
+    }
+    let [uid, gid] = ids;
+    let who = ctx.sh.account.cred.clone();
+    let mut status = 0;
+    let mut queue: Vec<(Vec<u8>, Vec<u8>)> = rest.iter().rev().map(|a| (a.clone(), ctx.path(a))).collect();
+    for _ in 0..5000 {
+        let Some((name, path)) = queue.pop() else { break };
+        let stat = ctx.sh.vfs().stat(&who, &path);
+        if stat.is_ok_and(|s| s.kind == crate::vfs::Kind::Dir) && has_flag(&flags, b'R') {
+            let entries = ctx.sh.vfs().readdir(&who, &path).unwrap_or_default();
+            queue.extend(
+                entries.into_iter().map(|(e, _)| (crate::vfs::join(&name, &e), crate::vfs::join(&path, &e))),
+            );
+        }
+        let done =
+            stat.and_then(|_| ctx.sh.vfs().set_attr(&who, &path, SetAttr { uid, gid, ..SetAttr::default() }));
+        if let Err(errno) = done {
+            let what = match (stat.is_err(), group_only) {
+                (true, _) => "cannot access",
+                (_, true) => "changing group of",
+                _ => "changing ownership of",
+            };
+            status = ctx.fail(&format!("{what} '{}': {errno}", show(&name)));
+        }
+    }
+    Ok(status)
+}
