@@ -1,6 +1,7 @@
 //! Builtins and programs.
 
 mod files;
+mod jobs;
 mod more;
 mod system;
 mod text;
@@ -205,7 +206,12 @@ async fn builtin(sh: &mut Shell, name: &str, args: &[Vec<u8>]) -> Result<Option<
     let first = args.first().map(Vec::as_slice);
     let number = |default: i64| first.and_then(super::arith::number).unwrap_or(default);
     Ok(Some(match name {
-        ":" | "true" | "trap" | "jobs" | "bg" | "wait" | "ulimit" | "kill" => 0,
+        ":" | "true" | "trap" => 0,
+        "jobs" => jobs::jobs(sh, args)?,
+        "bg" | "fg" => jobs::bg(sh, name, first)?,
+        "wait" => jobs::wait(sh, args)?,
+        "ulimit" => jobs::ulimit(sh, args)?,
+        "kill" => jobs::kill(sh, args)?,
         "false" => 1,
         "exit" | "logout" => {
             if sh.interactive && sh.depth == 0 {
@@ -219,10 +225,6 @@ async fn builtin(sh: &mut Shell, name: &str, args: &[Vec<u8>]) -> Result<Option<
         "return" => return Err(Stop::Return((number(i64::from(sh.status)) & 255) as i32)),
         "break" => return Err(Stop::Break(u32::try_from(number(1)).unwrap_or(1).max(1))),
         "continue" => return Err(Stop::Continue(u32::try_from(number(1)).unwrap_or(1).max(1))),
-        "fg" => {
-            sh.complain("fg: current: no such job")?;
-            1
-        }
         "cd" => cd(sh, first)?,
         "pwd" => {
             let text = [sh.cwd.as_slice(), b"\n"].concat();

@@ -163,6 +163,35 @@ fn small_programs() {
     }
 }
 
+/// Wording measured with bash 5.2.15.
+#[test]
+fn processes_and_limits() {
+    for (line, wanted, status) in [
+        ("kill 99999", "bash: line 1: kill: (99999) - No such process\n", 1),
+        ("kill -9 612", "bash: line 1: kill: (612) - Operation not permitted\n", 1),
+        ("kill abc", "bash: line 1: kill: abc: arguments must be process or job IDs\n", 1),
+        ("kill -XX 1", "bash: line 1: kill: XX: invalid signal specification\n", 1),
+        ("kill %1", "bash: line 1: kill: %1: no such job\n", 1),
+        ("kill -9 $$", "", 137),
+        ("bg", "bash: line 1: bg: no job control\n", 1),
+        ("fg", "bash: line 1: fg: no job control\n", 1),
+        ("wait 99999", "bash: line 1: wait: pid 99999 is not a child of this shell\n", 127),
+        ("true & wait $!; jobs; wait", "", 0),
+        (
+            "ulimit -z",
+            "bash: line 1: ulimit: -z: invalid option\nulimit: usage: ulimit [-SHabcdefiklmnpqrstuvxPRT] [limit]\n",
+            2,
+        ),
+    ] {
+        let (_, err, got) = run(line);
+        assert_eq!((err.as_str(), got), (wanted, status), "{line}");
+    }
+    check(
+        "kill -l 9; kill -l TERM; kill -l | wc -l; ulimit; ulimit -n; ulimit -a | wc -l",
+        "KILL\n15\n13\nunlimited\n1024\n17\n",
+    );
+}
+
 #[test]
 fn downloads_fail_after_their_time_and_tell_the_url() {
     let (_, err, status) = run("curl http://a.example/x");
