@@ -148,6 +148,16 @@ pub struct Shell {
     umask: u32,
     line: u32,
     draw: Draw,
+    state: Arc<Mutex<State>>,
+}
+
+/// What all processes of one login change together.
+#[derive(Debug, Default)]
+struct State {
+    /// Services that were killed; at most as many as there are.
+    killed: std::collections::BTreeSet<i64>,
+    /// The name that root gave the machine.
+    hostname: Option<String>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -188,6 +198,7 @@ impl Shell {
             umask: 0o022,
             line: 1,
             draw,
+            state: Arc::default(),
         };
         if shell.vfs().stat(&shell.account.cred, &shell.cwd).is_err() {
             shell.cwd = b"/".to_vec();
@@ -240,6 +251,14 @@ impl Shell {
 
     fn vfs(&self) -> MutexGuard<'_, Vfs> {
         self.vfs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hostname(&self) -> String {
+        self.state().hostname.clone().unwrap_or_else(|| self.machine.persona.hostname.clone())
     }
 
     /// Files the session wrote, to be stored as artifacts when it ends.

@@ -127,7 +127,7 @@ impl Shell {
         if self.name == b"sh" {
             return format!("{sign} ").into_bytes();
         }
-        let head = format!("{}@{}:", self.account.name, self.machine.persona().hostname);
+        let head = format!("{}@{}:", self.account.name, self.hostname());
         [head.as_bytes(), &cwd, format!("{sign} ").as_bytes()].concat()
     }
 

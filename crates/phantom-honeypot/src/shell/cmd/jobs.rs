@@ -124,8 +124,7 @@ pub(super) fn wait(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
     Ok(status)
 }
 
-/// kill: the login shell and its session end, others are denied to who is not root. A service that root kills
-/// is refused too, since the machine goes on answering.
+/// kill: the shell itself ends, a service that root kills leaves this login's `ps`; others are denied.
 pub(super) fn kill(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
     let mut number = 15;
     let mut rest = args;
@@ -162,7 +161,7 @@ pub(super) fn kill(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
         let text = show(arg);
         let pid = text.parse::<i64>().ok();
         let own = pid == Some(i64::from(sh.pid));
-        let alive = pid.is_some_and(|pid| SERVICES.contains(&pid));
+        let alive = pid.is_some_and(|pid| SERVICES.contains(&pid) && !sh.state().killed.contains(&pid));
         let what = match pid {
             _ if text.starts_with('%') => format!("{text}: no such job"),
             None => format!("{text}: arguments must be process or job IDs"),
@@ -170,7 +169,17 @@ pub(super) fn kill(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
             // An interactive bash ignores SIGTERM and what else a keyboard sends.
             Some(_) if own && sh.interactive && matches!(number, 2 | 3 | 15 | 20..=22) => continue,
             Some(_) if own => return Err(Stop::Exit(128 + i32::try_from(number).unwrap_or(9))),
-            Some(_) if alive && number == 0 && sh.account.cred.uid == 0 => continue,
+            Some(pid) if alive && sh.account.cred.uid == 0 => {
+                // The kernel's threads and init take no signal they have no handler for; HUP, USR1, WINCH, CHLD
+                // and CONT end no service here.
+                if pid >= 221 && !matches!(number, 0 | 1 | 10 | 12 | 17..=28) {
+                    sh.state().killed.insert(pid);
+                    if pid == 640 {
+                        sh.state().killed.insert(641);
+                    }
+                }
+                continue;
+            }
             Some(pid) if alive => format!("({pid}) - Operation not permitted"),
             Some(pid) => format!("({pid}) - No such process"),
         };

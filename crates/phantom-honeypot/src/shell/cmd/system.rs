@@ -62,10 +62,10 @@ fn uname(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     let (flags, _) = ctx.options(b"");
     let long = |name: &[u8]| ctx.args.iter().any(|a| a == name);
     let all = has_flag(&flags, b'a') || long(b"--all");
-    let persona = ctx.sh.machine.persona();
+    let (persona, node) = (ctx.sh.machine.persona(), ctx.sh.hostname());
     let parts = [
         (b's', "Linux"),
-        (b'n', &persona.hostname),
+        (b'n', node.as_str()),
         (b'r', &persona.kernel_release),
         (b'v', &persona.kernel_version),
         (b'm', "x86_64"),
@@ -88,14 +88,22 @@ fn uname(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
 fn hostname(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     let persona = ctx.sh.machine.persona();
     let text = match ctx.args.first().map(Vec::as_slice) {
-        None | Some(b"-s") => persona.hostname.clone(),
+        None | Some(b"-s") => ctx.sh.hostname(),
         Some(b"-f") => persona.fqdn(),
         Some(b"-d") => persona.domain.clone(),
         Some(b"-I" | b"-i") => format!("{} ", persona.ip),
         Some(_) if ctx.sh.account.cred.uid != 0 => {
             return Ok(ctx.fail("you must be root to change the host name"));
         }
-        Some(_) => return Ok(0),
+        Some(name) => {
+            let valid = |b: &u8| b.is_ascii_alphanumeric() || b"-.".contains(b);
+            if name.len() > 64 || name.is_empty() || !name.iter().all(valid) || name.starts_with(b"-") {
+                return Ok(ctx.fail("the specified hostname is invalid"));
+            }
+            let name = show(name);
+            ctx.sh.state().hostname = Some(name);
+            return Ok(0);
+        }
     };
     ctx.print(&format!("{text}\n"));
     Ok(0)
@@ -171,7 +179,11 @@ fn ps(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     } else {
         "USER         PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND\n"
     });
+    let killed = ctx.sh.state().killed.clone();
     for (pid, parent, user, command) in rows {
+        if killed.contains(&i64::from(pid)) {
+            continue;
+        }
         let ours = pid >= ctx.sh.pid;
         let (tty, start) = (
             if ours { "pts/0" } else { "?" },
