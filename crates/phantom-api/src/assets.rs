@@ -1,4 +1,4 @@
-//! The dashboard, embedded from `web/dist` (read from disk in debug builds).
+//! The dashboard, embedded from `web/dist` in every build: a jailed core may not be able to read the checkout.
 
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
@@ -8,7 +8,7 @@ use crate::guard::is_api;
 use crate::problem::Problem;
 
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../../web/dist"]
+#[folder = "../../web/dist"]
 #[allow_missing = true]
 struct Dashboard;
 
