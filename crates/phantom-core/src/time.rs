@@ -29,7 +29,9 @@ pub(crate) mod serde_rfc3339 {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Timestamp, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
-        text.parse().map_err(D::Error::custom)
+        let at: Timestamp = text.parse().map_err(D::Error::custom)?;
+        // Events have microseconds; finer digits of another's line would not survive being written.
+        Ok(super::from_micros(super::micros(at)))
     }
 }
 

@@ -242,6 +242,12 @@ mod tests {
     }
 
     #[test]
+    fn finer_times_than_microseconds_are_cut_when_read() {
+        let line = sample().to_json().replace("20.000123Z", "20.000123999Z");
+        assert_eq!(Event::from_json(line.as_bytes()).unwrap(), sample());
+    }
+
+    #[test]
     fn a_closed_body_needs_no_reason() {
         let mut event = sample();
         event.body = Body::Closed(Closed { duration_ms: 5, ..Closed::default() });
