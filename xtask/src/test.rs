@@ -21,8 +21,7 @@ pub(crate) fn test(install: bool, filter: &[String]) -> Result<()> {
     let cluster = stage("database", Cluster::start)?;
     stage("tests", || {
         check(runner(&["--no-fail-fast"]).args(filter).env("PHANTOMNET_TEST_POSTGRES", cluster.url()))
-    })?;
-    stage("fuzz seeds", || fuzz::fuzz(Vec::new()))
+    })
 }
 
 /// The long suites, whole.

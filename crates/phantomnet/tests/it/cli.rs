@@ -108,6 +108,18 @@ fn the_node_needs_no_root() {
 }
 
 #[test]
+fn one_process_does_the_same_for_debugging() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = Node::start(Options { args: vec!["--one-process".into()], ..Options::in_dir(dir.path()) });
+    assert!(node.children().is_empty(), "all roles are threads");
+    ureq::get(&format!("http://{}/", node.options.http)).call().unwrap();
+    node.until("/api/v1/events?kinds=request", "the request", |page| {
+        page["items"].as_array().unwrap().len() == 1
+    });
+    node.stop();
+}
+
+#[test]
 fn a_second_node_on_the_same_data_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let node = Node::start(Options::in_dir(dir.path()));
