@@ -1,8 +1,8 @@
 //! What each fuzz target does with its bytes, and the replay of the committed seeds.
 //!
-//! A target's function takes any bytes and panics where something that must hold does not. Seeds are what real clients
-//! sent or what `examples/seeds.rs` builds; the length of an input picks how it is cut where a target also
-//! checks that cutting changes nothing, so that seeds stay plain.
+//! A target's function takes any bytes and panics where something that must hold does not. `docs/fuzzing.md` says where
+//! the seeds come from. The length of an input picks how it is cut where a target also checks that cutting changes
+//! nothing, so that seeds stay plain.
 
 mod evidence;
 mod honeypot;
