@@ -65,7 +65,7 @@ pub(crate) fn run(plan: Plan, one_process: bool, log: &str) -> Result<()> {
     let mut remarks = Vec::new();
     let network = prepare::network(&plan, &mut remarks);
     let ring = prepare::ring(&plan, &mut remarks);
-    let identity = prepare::core_identity(&plan.data_dir, &mut remarks)?;
+    let identity = prepare::core_identity(&plan.data_dir, one_process, &mut remarks)?;
     let wall = Wall::open(&plan, network.never_block.clone(), network.home_net.clone(), &mut remarks);
 
     let (verdict, outcomes) = sync_channel(16);

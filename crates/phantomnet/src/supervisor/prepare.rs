@@ -29,8 +29,17 @@ pub(super) fn data_dir(dir: &Path) -> Result<()> {
 
 /// Who the core is where the node was started by root: the owner of the data directory, or a user of nobody else's who
 /// then gets the directory. `None` where the core has to stay who we are.
-pub(super) fn core_identity(dir: &Path, remarks: &mut Vec<String>) -> Result<Option<Identity>> {
+pub(super) fn core_identity(
+    dir: &Path,
+    one_process: bool,
+    remarks: &mut Vec<String>,
+) -> Result<Option<Identity>> {
     if !rustix::process::geteuid().is_root() {
+        return Ok(None);
+    }
+    if one_process {
+        give(dir, Identity { uid: 0, gid: 0 })
+            .with_context(|| format!("data_dir: cannot take {}", dir.display()))?;
         return Ok(None);
     }
     let meta = fs::metadata(dir).with_context(|| format!("data_dir: cannot read {}", dir.display()))?;
