@@ -6,7 +6,6 @@ import type {
   Action,
   Block,
   Bucket,
-  Credentials,
   Event,
   HoneypotStatus,
   Me,
@@ -154,15 +153,6 @@ export function usePolicy() {
     queryKey: ['policy'],
     queryFn: ({ signal }) => get<PolicyView>('policy', undefined, signal),
     refetchInterval: 30_000,
-  })
-}
-
-export function useCredentials(window: Window) {
-  return useQuery({
-    queryKey: ['credentials', window],
-    queryFn: ({ signal }) => get<Credentials>('analytics/credentials', { since: window, limit: 10 }, signal),
-    refetchInterval: 30_000,
-    placeholderData: keepPreviousData,
   })
 }
 
