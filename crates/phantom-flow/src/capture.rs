@@ -3,6 +3,7 @@
 //! Everything before a fault is delivered, then the error that names the fault's byte offset, then the end.
 
 mod buffer;
+mod gzip;
 mod pcap;
 mod pcapng;
 mod stream;

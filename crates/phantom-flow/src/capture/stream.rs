@@ -2,7 +2,7 @@
 
 use std::io::{self, BufReader, Chain, Cursor, Read};
 
-use flate2::bufread::MultiGzDecoder;
+use super::gzip::Gzip;
 
 /// An input with its first bytes put back.
 type Sniffed<R> = BufReader<Chain<Cursor<Vec<u8>>, R>>;
@@ -15,11 +15,11 @@ pub struct Stream<R>(Kind<R>);
 enum Kind<R> {
     Unread(Option<R>),
     Plain(Chain<Cursor<Vec<u8>>, R>),
-    Gzip(Box<MultiGzDecoder<Sniffed<R>>>),
+    Gzip(Gzip<Sniffed<R>>),
 }
 
 /// Looks at the first two bytes at the first read: gzip (RFC 1952, any number of members) is decompressed, all else
-/// passed on. Memory is bounded whatever the input expands to.
+/// passed on. What comes before damage is read, then the error. Memory is bounded whatever the input expands to.
 pub fn open_stream<R: Read>(inner: R) -> Stream<R> {
     Stream(Kind::Unread(Some(inner)))
 }
@@ -33,7 +33,7 @@ impl<R: Read> Read for Stream<R> {
             let gzip = head == [0x1f, 0x8b];
             let chain = Cursor::new(head).chain(inner);
             self.0 = if gzip {
-                Kind::Gzip(Box::new(MultiGzDecoder::new(BufReader::with_capacity(64 * 1024, chain))))
+                Kind::Gzip(Gzip::new(BufReader::with_capacity(64 * 1024, chain)))
             } else {
                 Kind::Plain(chain)
             };

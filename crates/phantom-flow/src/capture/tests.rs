@@ -46,6 +46,19 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// A gzip member of stored blocks (RFC 1951, 3.2.4) without its end.
+fn deflate_stored(bytes: &[u8]) -> Vec<u8> {
+    let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
+    for block in bytes.chunks(60_000) {
+        let len = block.len() as u16;
+        out.push(0);
+        out.extend(len.to_le_bytes());
+        out.extend((!len).to_le_bytes());
+        out.extend(block);
+    }
+    out
+}
+
 #[test]
 fn all_four_magics_say_the_same() {
     let words = |magic: u32, fraction: u32, big: bool| {
@@ -114,11 +127,43 @@ fn a_damaged_gzip_gives_what_came_before() {
     // Random-looking packets, so that the compressed form is long enough to be cut in the middle.
     let noise: Vec<u8> = (0..200_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let file = pcap(1, noise.chunks(1000).map(|bytes| (0, bytes)));
-    let mut zipped = gzip(&file);
-    zipped.truncate(zipped.len() / 2);
-    let (packets, fault) = read(&zipped);
-    assert!(!packets.is_empty() && packets.len() < 200);
+    let zipped = gzip(&file);
+    let half = zipped.len() / 2;
+    let (before, fault) = read(&zipped[..half]);
+    assert!(before.len() > 50 && before.len() < 200);
     assert!(matches!(fault, Some(CaptureError::Io { offset, .. }) if offset > 1000));
+    // A block of a kind that does not exist, right behind what was sound: not one byte less is read.
+    let mut broken = deflate_stored(&file[..100_024]);
+    broken.extend([0xff; 100]);
+    for size in [1, 7, 1 << 20] {
+        let mut reader = CaptureReader::new(open_stream(Dribble(&broken, size)));
+        let sound = std::iter::from_fn(|| reader.next_packet().ok().flatten().map(|_| ())).count();
+        assert_eq!(sound, 100_000 / 1016, "reads of {size} bytes");
+    }
+}
+
+#[test]
+fn gzip_headers_and_trailers_are_held_to_their_format() {
+    let file = pcap(101, sample());
+    let plain = gzip(&file);
+    let mut full = vec![0x1f, 0x8b, 8, 2 | 4 | 8 | 16, 0, 0, 0, 0, 0, 3, 2, 0, b'x', b'y'];
+    full.extend(b"name\0comment\0\0\0");
+    full.extend(&plain[10..]);
+    let (packets, fault) = read(&full);
+    assert!(packets.len() == 3 && fault.is_none(), "{fault:?}");
+    let spoilt = |at: usize, with: u8| {
+        let mut bytes = plain.clone();
+        bytes[at] ^= with;
+        let (packets, fault) = read(&bytes);
+        (packets.len(), fault.map(|fault| fault.to_string()).unwrap_or_default())
+    };
+    let end = plain.len();
+    assert!(spoilt(end - 8, 1).1.ends_with("its checksum does not match"), "{:?}", spoilt(end - 8, 1));
+    assert_eq!(spoilt(end - 8, 1).0, 3, "the packets were sound as far as anyone can know");
+    assert!(spoilt(end - 1, 1).1.ends_with("its length does not match"));
+    assert!(spoilt(2, 1).1.ends_with("no gzip member begins here"));
+    assert!(spoilt(3, 0x80).1.ends_with("no gzip member begins here"));
+    assert!(read(&[plain, b"tail of something".to_vec()].concat()).1.is_some());
 }
 
 #[test]

@@ -97,7 +97,9 @@ pub(crate) fn child(mut inherited: Inherited) {
         "descriptors" => {
             let open = (0..1024).filter(|fd| is_open(*fd)).count();
             let texts = inherited.args.iter().map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(",");
-            let env = std::env::vars().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(",");
+            // An instrumented build's runtime puts a variable of its own into every process.
+            let env = std::env::vars().filter(|(k, _)| !k.starts_with("__LLVM_PROFILE"));
+            let env = env.map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(",");
             let kinds = inherited
                 .fds
                 .iter()
