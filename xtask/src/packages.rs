@@ -16,12 +16,11 @@ const fn tool(program: &'static str, package: &'static str) -> Tool {
     Tool { program, package }
 }
 
-/// What building and starting the node needs beyond Rust and Node.
-pub(crate) const RUN: &[Tool] = &[tool("cc", "gcc"), tool("nft", "nftables")];
+/// What building and starting the node needs beyond Rust, the C linker that Rust itself asks for, and Node.
+pub(crate) const RUN: &[Tool] = &[tool("nft", "nftables")];
 
 /// What the tests need besides: real clients, real servers, real attack tools, a database and a browser.
 pub(crate) const TEST: &[Tool] = &[
-    tool("cc", "gcc"),
     tool("nft", "nftables"),
     tool("ip", "iproute2"),
     tool("unshare", "util-linux"),

@@ -234,7 +234,9 @@ fn without_root() -> Result<(), Failed> {
     }
     let dir = tempfile::tempdir()?;
     let copy = dir.path().join("it");
-    std::fs::copy("/proc/self/exe", &copy)?;
+    // By another process: a child that another test forks meanwhile would hold our own descriptor to the copy open
+    // for writing, and executing it would fail with ETXTBSY.
+    assert!(Command::new("cp").arg(std::env::current_exe()?).arg(&copy).status()?.success());
     for path in [dir.path(), &copy] {
         std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
     }
