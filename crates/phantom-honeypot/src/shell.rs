@@ -2,7 +2,7 @@
 
 mod arith;
 mod ast;
-mod cmd;
+pub(crate) mod cmd;
 mod console;
 mod eval;
 mod expand;

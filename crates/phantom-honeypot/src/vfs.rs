@@ -678,6 +678,26 @@ impl Vfs {
         all
     }
 
+    /// Where the program at `path` was installed, also of one that was renamed or copied; `None` where it is not
+    /// one of the machine's own.
+    pub(crate) fn program_at(&self, who: &Cred, path: &[u8]) -> Option<Vec<u8>> {
+        let ino = self.lookup(who, path, true).ok()?;
+        let bytes = match self.changed.get(&ino).map(|node| &node.body) {
+            None | Some(Body::Base) => return Some(self.base.path(ino)),
+            Some(Body::File(bytes)) if bytes.starts_with(b"\x7fELF") => bytes,
+            Some(_) => return None,
+        };
+        let head = bytes.get(..bytes.len().min(4096))?;
+        crate::shell::cmd::rows().find_map(|row| {
+            let path = [row.dir.as_bytes(), b"/", row.name.as_bytes()].concat();
+            let ino = self.lookup(&Cred::root(), &path, true).ok()?;
+            let same = !self.changed.contains_key(&ino)
+                && self.base.size(ino) == bytes.len() as u64
+                && self.base.read(ino, self.now, 0, head.len()) == head;
+            same.then(|| self.base.path(ino))
+        })
+    }
+
     /// Takes everything written so far as the machine's own: it is not evidence.
     pub(crate) fn settle(&mut self) {
         self.changed.values_mut().for_each(|node| node.written = false);

@@ -1,98 +1,21 @@
 //! Builtins and programs.
 
+mod ctx;
 mod files;
 mod jobs;
 mod more;
+mod registry;
+mod runners;
 mod system;
 mod text;
 
+pub(crate) use registry::{Form, rows};
+
+use super::Shell;
 use super::io::Stop;
-use super::{Shell, facts};
 use crate::vfs::{Errno, Kind, join};
-
-/// A program that needs nothing but its arguments and, perhaps, all of its input.
-type Program = fn(&mut Ctx<'_>) -> Result<i32, Need>;
-
-/// A letter and its value, empty where it takes none.
-type Flag = (u8, Vec<u8>);
-
-/// The program wants its standard input; it is run again with it.
-pub(super) struct Need;
-
-pub(super) struct Ctx<'a> {
-    pub(super) sh: &'a mut Shell,
-    pub(super) name: String,
-    pub(super) args: Vec<Vec<u8>>,
-    input: Option<Vec<u8>>,
-    pub(super) out: Vec<u8>,
-    pub(super) err: Vec<u8>,
-}
-
-impl Ctx<'_> {
-    pub(super) fn input(&mut self) -> Result<Vec<u8>, Need> {
-        self.input.clone().ok_or(Need)
-    }
-
-    pub(super) fn print(&mut self, text: &str) {
-        self.out.extend_from_slice(text.as_bytes());
-    }
-
-    /// `name: what` to standard error.
-    pub(super) fn fail(&mut self, what: &str) -> i32 {
-        self.err.extend_from_slice(format!("{}: {what}\n", self.name).as_bytes());
-        1
-    }
-
-    pub(super) fn path(&self, arg: &[u8]) -> Vec<u8> {
-        join(&self.sh.cwd, arg)
-    }
-
-    /// A file's content; of `-` the input's.
-    pub(super) fn content(&mut self, arg: &[u8]) -> Result<Result<Vec<u8>, Errno>, Need> {
-        if arg == b"-" {
-            return self.input().map(Ok);
-        }
-        let path = self.path(arg);
-        let vfs = self.sh.vfs();
-        Ok(vfs.read(&self.sh.account.cred, &path, 0, super::io::BUFFER))
-    }
-
-    /// Letters given as options, and what is left. `with` names those that take a value.
-    pub(super) fn options(&self, with: &[u8]) -> (Vec<Flag>, Vec<Vec<u8>>) {
-        let (mut flags, mut rest) = (Vec::new(), Vec::new());
-        let mut args = self.args.iter();
-        while let Some(arg) = args.next() {
-            if arg == b"--" {
-                rest.extend(args.by_ref().cloned());
-            } else if arg.starts_with(b"--") || arg.len() < 2 || arg.first() != Some(&b'-') {
-                rest.push(arg.clone());
-            } else {
-                for (at, letter) in arg.iter().enumerate().skip(1) {
-                    if with.contains(letter) {
-                        let tail = arg.get(at + 1..).unwrap_or(&[]);
-                        let value = if tail.is_empty() {
-                            args.next().cloned().unwrap_or_default()
-                        } else {
-                            tail.to_vec()
-                        };
-                        flags.push((*letter, value));
-                        break;
-                    }
-                    flags.push((*letter, Vec::new()));
-                }
-            }
-        }
-        (flags, rest)
-    }
-}
-
-pub(super) fn has_flag(flags: &[(u8, Vec<u8>)], letter: u8) -> bool {
-    flags.iter().any(|(l, _)| *l == letter)
-}
-
-pub(super) fn show(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+use ctx::{Ctx, Need, has_flag, show};
+use registry::{Plain, Run, program};
 
 const BUILTINS: &[&str] = &[
     ":", ".", "[", "alias", "bg", "break", "cd", "command", "continue", "echo", "eval", "exec", "exit",
@@ -101,39 +24,23 @@ const BUILTINS: &[&str] = &[
     "unalias", "unset", "wait",
 ];
 
-fn program(name: &str) -> Option<Program> {
-    files::PROGRAMS
-        .iter()
-        .chain(more::PROGRAMS)
-        .chain(text::PROGRAMS)
-        .chain(system::PROGRAMS)
-        .find(|(n, _)| *n == name)
-        .map(|(_, f)| *f)
-}
-
-/// Programs that run other commands or wait, and so stand in [`run`] itself.
-const RUNNERS: &[&str] =
-    &["sh", "bash", "dash", "su", "sudo", "sleep", "env", "nohup", "cat", "wget", "curl", "passwd"];
-
 /// Whether we have this command.
 pub(super) fn has(name: &[u8]) -> bool {
-    let name = name.rsplit(|b| *b == b'/').next().and_then(|n| std::str::from_utf8(n).ok()).unwrap_or("");
-    BUILTINS.contains(&name) || RUNNERS.contains(&name) || program(name).is_some()
+    let name = name.rsplit(|b| *b == b'/').next().unwrap_or(name);
+    BUILTINS.iter().any(|builtin| builtin.as_bytes() == name) || program(name).is_some()
 }
 
+/// Runs a builtin, or a program found on $PATH or at a path.
 pub(super) async fn run(sh: &mut Shell, name: &[u8], args: Vec<Vec<u8>>) -> Result<i32, Stop> {
     let text = show(name);
     if name.contains(&b'/') {
-        return Box::pin(by_path(sh, name, args)).await;
+        return Box::pin(by_path(sh, name, name, args)).await;
     }
     if let Some(status) = Box::pin(builtin(sh, &text, &args)).await? {
         return Ok(status);
     }
-    if RUNNERS.contains(&text.as_str()) {
-        return Box::pin(runner(sh, &text, args)).await;
-    }
-    match program(&text) {
-        Some(f) => Box::pin(plain(sh, text, args, f)).await,
+    match find(sh, name) {
+        Some(path) => Box::pin(by_path(sh, name, path.as_bytes(), args)).await,
         None => {
             sh.complain_plain(&format!("{text}: command not found"))?;
             Ok(127)
@@ -141,7 +48,21 @@ pub(super) async fn run(sh: &mut Shell, name: &[u8], args: Vec<Vec<u8>>) -> Resu
     }
 }
 
-async fn plain(sh: &mut Shell, name: String, args: Vec<Vec<u8>>, f: Program) -> Result<i32, Stop> {
+/// Where a program lies on $PATH.
+pub(super) fn find(sh: &Shell, name: &[u8]) -> Option<String> {
+    let path = sh.get(b"PATH")?;
+    let vfs = sh.vfs();
+    let who = &sh.account.cred;
+    path.split(|b| *b == b':')
+        .take(32)
+        .map(|dir| join(dir, name))
+        .find(|path| {
+            vfs.access(who, path, 1).is_ok() && vfs.stat(who, path).is_ok_and(|s| s.kind != Kind::Dir)
+        })
+        .map(|p| show(&p))
+}
+
+async fn plain(sh: &mut Shell, name: String, args: Vec<Vec<u8>>, f: Plain) -> Result<i32, Stop> {
     let mut input = None;
     loop {
         let mut ctx = Ctx {
@@ -165,8 +86,9 @@ async fn plain(sh: &mut Shell, name: String, args: Vec<Vec<u8>>, f: Program) -> 
     }
 }
 
-async fn by_path(sh: &mut Shell, name: &[u8], args: Vec<Vec<u8>>) -> Result<i32, Stop> {
-    let path = join(&sh.cwd, name);
+/// Runs the file at `path`; `name` is what was typed, and what the program takes for its own name.
+async fn by_path(sh: &mut Shell, name: &[u8], path: &[u8], args: Vec<Vec<u8>>) -> Result<i32, Stop> {
+    let path = join(&sh.cwd, path);
     let found = sh.vfs().stat(&sh.account.cred, &path);
     let why = match found {
         Err(errno) => Some((errno.to_string(), 127)),
@@ -177,12 +99,21 @@ async fn by_path(sh: &mut Shell, name: &[u8], args: Vec<Vec<u8>>) -> Result<i32,
         sh.complain(&format!("{}: {why}", show(name)))?;
         return Ok(status);
     }
-    let head = sh.vfs().read(&sh.account.cred, &path, 0, 1 << 20).unwrap_or_default();
-    let base = name.rsplit(|b| *b == b'/').next().unwrap_or(name).to_vec();
-    if has(&base) && (path.starts_with(b"/usr/") || path.starts_with(b"/bin/") || path.starts_with(b"/sbin/"))
-    {
-        return Box::pin(run(sh, &base, args)).await;
+    let own = sh.vfs().program_at(&sh.account.cred, &path);
+    let base = |path: &[u8]| path.rsplit(|b| *b == b'/').next().unwrap_or(path).to_vec();
+    if let Some(own) = own {
+        // A file of several names does what the name says; renamed or copied it stays what it was.
+        let (real, typed) = (program(&base(&own)), program(&base(name)));
+        let row = typed.filter(|typed| real.is_none_or(|real| real.file() == typed.file())).or(real);
+        if let Some(row) = row {
+            return match row.run {
+                Run::Plain(f) => Box::pin(plain(sh, row.name.to_owned(), args, f)).await,
+                Run::Waits(f) => f(sh, row.name, args).await,
+                Run::Builtin => Ok(Box::pin(builtin(sh, row.name, &args)).await?.unwrap_or(0)),
+            };
+        }
     }
+    let head = sh.vfs().read(&sh.account.cred, &path, 0, 1 << 20).unwrap_or_default();
     if head.starts_with(b"\x7fELF") || head.contains(&0) {
         // What was brought along is not run: it fails as a program of another architecture does.
         sh.complain(&format!("{}: cannot execute binary file: Exec format error", show(name)))?;
@@ -423,17 +354,6 @@ fn which(sh: &mut Shell, args: &[Vec<u8>], words: bool) -> Result<i32, Stop> {
     Ok(status)
 }
 
-/// Where a program lies on $PATH.
-pub(super) fn find(sh: &Shell, name: &[u8]) -> Option<String> {
-    let path = sh.get(b"PATH")?;
-    let vfs = sh.vfs();
-    path.split(|b| *b == b':')
-        .take(32)
-        .map(|dir| join(dir, name))
-        .find(|path| vfs.access(&sh.account.cred, path, 1).is_ok())
-        .map(|p| show(&p))
-}
-
 fn cd(sh: &mut Shell, to: Option<&[u8]>) -> Result<i32, Stop> {
     let target = match to {
         None => sh.get(b"HOME").unwrap_or_default(),
@@ -462,143 +382,6 @@ fn cd(sh: &mut Shell, to: Option<&[u8]>) -> Result<i32, Stop> {
             Ok(1)
         }
     }
-}
-
-async fn runner(sh: &mut Shell, name: &str, mut args: Vec<Vec<u8>>) -> Result<i32, Stop> {
-    match name {
-        "sleep" => {
-            let seconds: f64 =
-                args.iter().filter_map(|a| show(a).trim_end_matches('s').parse::<f64>().ok()).sum();
-            if sh.get(b"!skip-sleep").is_none() {
-                let micros = (seconds.clamp(0.0, 86_400.0) * 1e6) as i64;
-                let until =
-                    phantom_core::from_micros(phantom_core::micros(sh.io.now()).saturating_add(micros));
-                sh.io.sleep_until(until).await?;
-            }
-            Ok(0)
-        }
-        "cat" => cat(sh, args).await,
-        "env" | "nohup" => {
-            let at = args.iter().position(|arg| !arg.contains(&b'=') && !arg.starts_with(b"-"));
-            let Some(at) = at else {
-                let mut vars: Vec<_> = sh.vars.iter().filter(|(_, v)| v.exported).collect();
-                vars.sort_by_key(|(n, _)| (*n).clone());
-                let text: Vec<u8> =
-                    vars.iter().flat_map(|(n, v)| [n.as_slice(), b"=", &v.value, b"\n"].concat()).collect();
-                sh.write(1, &text)?;
-                return Ok(0);
-            };
-            let command = args.split_off(at);
-            let program = command.first().cloned().unwrap_or_default();
-            Box::pin(run(sh, &program, command.get(1..).unwrap_or(&[]).to_vec())).await
-        }
-        "passwd" => {
-            sh.write(1, format!("Changing password for {}.\n", sh.account.name).as_bytes())?;
-            for prompt in ["New password: ", "Retype new password: "] {
-                sh.secret(prompt).await?;
-            }
-            sh.write(1, b"passwd: password updated successfully\n")?;
-            Ok(0)
-        }
-        "wget" | "curl" => system::download(sh, name, &args).await,
-        "su" | "sudo" => {
-            let root = sh.account.cred.uid == 0;
-            if !root {
-                let prompt = if name == "su" {
-                    "Password: ".to_owned()
-                } else {
-                    format!("[sudo] password for {}: ", sh.account.name)
-                };
-                sh.secret(&prompt).await?;
-                sh.write(
-                    2,
-                    if name == "su" { b"su: Authentication failure\n" } else { b"Sorry, try again.\n" },
-                )?;
-                return Ok(1);
-            }
-            let mut child = sh.fork()?;
-            args.retain(|a| !matches!(a.as_slice(), b"-" | b"-i" | b"-s" | b"-S" | b"-l" | b"-n"));
-            if name == "su" && args.first().is_some_and(|a| !a.starts_with(b"-")) {
-                let user = args.remove(0);
-                match sh.machine.account(&user) {
-                    Some(account) => child.account = account,
-                    None => {
-                        sh.write(2, format!("su: user {} does not exist or the user entry does not contain all the required fields\n", show(&user)).as_bytes())?;
-                        return Ok(1);
-                    }
-                }
-            }
-            if name == "sudo" && !args.is_empty() {
-                let program = args.remove(0);
-                return Box::pin(run(&mut child, &program, args)).await;
-            }
-            Box::pin(subshell(&mut child, "bash", args)).await
-        }
-        _ => {
-            let mut child = sh.fork()?;
-            Box::pin(subshell(&mut child, name, args)).await
-        }
-    }
-}
-
-async fn subshell(child: &mut Shell, name: &str, mut args: Vec<Vec<u8>>) -> Result<i32, Stop> {
-    child.name = if name == "bash" { b"bash".to_vec() } else { b"sh".to_vec() };
-    let level = child.get(b"SHLVL").and_then(|v| super::arith::number(&v)).unwrap_or(1);
-    child.set(b"SHLVL", (level + 1).to_string().as_bytes());
-    let terminal = matches!(child.fds.get(&0), Some(super::io::Desc::Console(_))) && child.io.lock().pty;
-    if let Some(at) = args.iter().position(|a| a == b"-c") {
-        child.interactive = false;
-        let text = args.get(at + 1).cloned().unwrap_or_default();
-        child.args = args.split_off((at + 3).min(args.len()));
-        return ended(child.run_text(&text).await);
-    }
-    args.retain(|a| !a.starts_with(b"-"));
-    if args.is_empty() {
-        child.interactive = terminal;
-        return ended(if terminal { child.prompting().await } else { child.commands_of_input().await });
-    }
-    let file = args.remove(0);
-    child.interactive = false;
-    let read = child.vfs().read(&child.account.cred, &join(&child.cwd, &file), 0, 1 << 20);
-    match read {
-        Ok(text) => {
-            child.args = args;
-            ended(child.run_text(&text).await)
-        }
-        Err(errno) => {
-            child.write(2, format!("{name}: {}: {errno}\n", show(&file)).as_bytes())?;
-            Ok(127)
-        }
-    }
-}
-
-async fn cat(sh: &mut Shell, args: Vec<Vec<u8>>) -> Result<i32, Stop> {
-    let files: Vec<Vec<u8>> = args.into_iter().filter(|a| a == b"-" || !a.starts_with(b"-")).collect();
-    let files = if files.is_empty() { vec![b"-".to_vec()] } else { files };
-    let mut status = 0;
-    for file in files {
-        if file == b"-" {
-            // Line by line, as what is typed comes back at once.
-            if matches!(sh.fds.get(&0), Some(super::io::Desc::Console(_))) {
-                while let Some(some) = sh.io.read_some().await? {
-                    sh.write(1, &some)?;
-                }
-            } else {
-                let all = sh.read_all().await?;
-                sh.write(1, &all)?;
-            }
-            continue;
-        }
-        let read = sh.vfs().read(&sh.account.cred, &join(&sh.cwd, &file), 0, super::io::BUFFER);
-        match read {
-            Ok(bytes) => sh.write(1, &bytes)?,
-            Err(errno) => {
-                sh.write(2, format!("cat: {}: {errno}\n", show(&file)).as_bytes())?;
-                status = 1;
-            }
-        }
-    }
-    Ok(status)
 }
 
 impl Shell {
@@ -790,14 +573,4 @@ pub(super) fn test(sh: &Shell, args: &[Vec<u8>]) -> Option<i32> {
         _ => return None,
     };
     Some(i32::from(!yes))
-}
-
-pub(super) fn uptime_text(sh: &Shell) -> String {
-    let persona = sh.machine.persona();
-    let now = sh.io.now();
-    let up = (now.as_second() - persona.boot.as_second()).max(0);
-    let (days, hours, minutes) = (up / 86_400, up / 3600 % 24, up / 60 % 60);
-    let clock = if hours > 0 { format!("{hours:2}:{minutes:02}") } else { format!("{minutes} min") };
-    let load = facts::load(persona, now).replace(' ', ", ");
-    format!(" {} up {days} days, {clock},  1 user,  load average: {load}\n", facts::strftime(now, "%T"))
 }

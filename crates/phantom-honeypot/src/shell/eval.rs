@@ -13,7 +13,7 @@ use super::parse::{Wrong, parse};
 use super::{DEPTH, NEST, Shell, VAR_BYTES, Var, cmd, facts, glob};
 use crate::vfs::{Errno, join};
 
-type Running<'a> = Pin<Box<dyn Future<Output = Result<i32, Stop>> + Send + 'a>>;
+pub(super) type Running<'a> = Pin<Box<dyn Future<Output = Result<i32, Stop>> + Send + 'a>>;
 
 /// Exit status of what a signal ended: 128 + SIGINT, 128 + SIGKILL.
 const INTERRUPTED: i32 = 130;

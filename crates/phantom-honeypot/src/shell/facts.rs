@@ -34,6 +34,15 @@ pub(crate) const PACKAGES: &[(&str, &str, &str)] = &[
     ("systemd", "252.38-1~deb12u1", "system and service manager"),
     ("vsftpd", "3.0.3-13+b2", "lightweight, efficient FTP server written for security"),
     ("wget", "1.21.3-1+deb12u1", "retrieves files from the web"),
+    ("debianutils", "5.7-0.5~deb12u1", "Miscellaneous utilities specific to Debian"),
+    ("findutils", "4.9.0-4", "utilities for finding files--find, xargs"),
+    ("hostname", "3.23+nmu1", "utility to set/show the host name or domain name"),
+    ("mount", "2.38.1-5+deb12u3", "tools for mounting and manipulating filesystems"),
+    ("ncurses-bin", "6.4-4", "terminal-related programs and man pages"),
+    ("net-tools", "2.10-0.1+deb12u2", "NET-3 networking toolkit"),
+    ("passwd", "1:4.13+dfsg1-1+deb12u1", "change and administer password and group data"),
+    ("procps", "2:4.0.2-3", "/proc file system utilities"),
+    ("util-linux", "2.38.1-5+deb12u3", "miscellaneous system utilities"),
 ];
 
 pub(crate) fn hex(p: &Persona, label: &str, digits: usize) -> String {

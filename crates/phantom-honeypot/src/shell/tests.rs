@@ -130,13 +130,46 @@ fn programs_agree_with_each_other() {
     );
 }
 
-/// A program that `ls` and `which` find but that cannot be run gives the machine away.
+/// A program that `ls` and `which` find but that cannot be run gives the machine away, and so does one that runs
+/// and lies nowhere.
 #[test]
-fn every_listed_program_is_a_command_we_have() {
+fn every_listed_program_is_a_command_we_have_and_every_program_is_listed() {
+    let mut listed = Vec::new();
     for dir in ["/usr/bin", "/usr/sbin"] {
         let (out, _, _) = run(&format!("ls -1 {dir}"));
         let missing: Vec<&str> = out.lines().filter(|name| !cmd::has(name.as_bytes())).collect();
         assert!(missing.is_empty() && !out.is_empty(), "{dir}: {missing:?}");
+        listed.extend(out.lines().map(|name| format!("{dir}/{name}")));
+    }
+    let shell = shell("root");
+    for row in cmd::rows() {
+        let path = format!("{}/{}", row.dir, row.name);
+        assert!(listed.contains(&path), "{path} is not in the tree");
+        let stat = shell.vfs().stat(&shell.account.cred, path.as_bytes());
+        let stat = stat.unwrap_or_else(|e| panic!("{path} leads nowhere: {e}"));
+        assert!(stat.mode & 0o111 == 0o111 && stat.size > 0, "{path}");
+        assert!(facts::PACKAGES.iter().any(|(name, _, _)| *name == row.package), "{}", row.package);
+    }
+}
+
+#[test]
+fn a_program_is_where_it_lies() {
+    check("mv /usr/bin/nproc /usr/bin/np; np >/dev/null && echo moved; which nproc", "moved\n");
+    check("cp /bin/id /tmp/x; /tmp/x -u; PATH=/tmp; x -un", "0\nroot\n");
+    check("printf '#!/bin/sh\\necho mine\\n' > /usr/local/bin/ls; chmod +x /usr/local/bin/ls; ls", "mine\n");
+    check("env A=1 printenv A; nohup echo x; /bin/echo y; /usr/bin/[ 1 = 1 ] && echo z", "1\nx\ny\nz\n");
+    for (line, wanted, status) in [
+        ("PATH=/nope; ls", "bash: line 1: ls: command not found\n", 127),
+        ("rm /usr/bin/wget; wget x", "bash: line 1: wget: command not found\n", 127),
+        ("env nope", "env: ‘nope’: No such file or directory\n", 127),
+        (
+            "printf '\\x7fELFxx' > x; chmod +x x; ./x",
+            "bash: line 1: ./x: cannot execute binary file: Exec format error\n",
+            126,
+        ),
+    ] {
+        let (_, err, got) = run(line);
+        assert_eq!((err.as_str(), got), (wanted, status), "{line}");
     }
 }
 

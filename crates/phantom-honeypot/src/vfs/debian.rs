@@ -11,6 +11,7 @@ use super::node::{Attr, Kind};
 use super::{join, split};
 use crate::Persona;
 use crate::persona::Draw;
+use crate::shell::cmd::{Form, rows};
 use crate::shell::facts;
 
 /// System accounts of a fresh Debian 12 with sshd, nginx and vsftpd: name, uid, gid, comment, home, shell.
@@ -92,19 +93,6 @@ pub(crate) const GROUPS: &[(&str, u32)] = &[
     ("ftp", 110),
     ("systemd-timesync", 997),
 ];
-/// Programs of /usr/bin that the shell has, with their sizes in Debian 12 (amd64), measured.
-const BIN: &str = "base64=43880 basename=43888 bash=1265648 cat=44016 chgrp=64424 chmod=64376 chown=72592 \
-    clear=14648 cp=151152 crontab=43568 curl=274424 cut=47968 date=113304 df=97528 dir=151344 dirname=43888 \
-    dpkg=317584 echo=43856 env=48536 false=35664 find=224848 free=26768 grep=203152 head=47912 \
-    hostname=23256 id=48136 ip=760 kill=31520 ln=72536 ls=151344 lscpu=108000 mkdir=97464 mount=59704 \
-    mv=143016 nohup=43824 nproc=43856 passwd=68248 printenv=39728 printf=56208 ps=145504 pwd=43920 \
-    readlink=47984 rm=72752 rmdir=52080 seq=52112 sh@dash dash=125640 sha256sum=56104 sleep=43888 \
-    sort=117704 stat=92752 su=72000 sudo=281624 tail=72704 tee=43920 test=51952 touch=97152 tr=52080 \
-    true=35664 uname=43888 uniq=48136 uptime=14592 w=23240 wc=47944 wget=539336 which=946 who=56304 \
-    whoami=39728 egrep=41";
-/// Programs of /usr/sbin.
-const SBIN: &str = "ifconfig=79312 ip@../bin/ip";
-
 struct Builder {
     persona: Arc<Persona>,
     nodes: Vec<BaseNode>,
@@ -174,26 +162,36 @@ impl Builder {
         self.put_at(path, 0o444, (0, 0), Kind::File, BaseBody::Live(make), boot);
     }
 
-    fn programs(&mut self, dir: &str, list: &str) {
-        for item in list.split_whitespace() {
-            if let Some((name, target)) = item.split_once('@') {
-                self.link(&format!("{dir}/{name}"), target);
-            } else if let Some((name, size)) = item.split_once('=') {
-                let mode =
-                    if matches!(name, "su" | "sudo" | "passwd" | "mount" | "chsh") { 0o4755 } else { 0o755 };
-                let size = size.parse().unwrap_or(40_000);
-                let age = self.draw.range(30, 400) * 86_400_000_000;
-                let mtime = from_micros(micros(self.persona.installed) - age);
-                self.put_at(
-                    &format!("{dir}/{name}"),
-                    mode,
-                    (0, 0),
-                    Kind::File,
-                    BaseBody::Program(size),
-                    mtime,
-                );
+    /// The files of the shell's programs, and of a few that only services run.
+    fn programs(&mut self) {
+        for row in rows() {
+            let path = format!("{}/{}", row.dir, row.name);
+            match row.form {
+                Form::File(size, mode) => self.program(&path, mode, size),
+                Form::Link(target) => self.link(&path, target),
+                Form::Alternative(target) => {
+                    let middle = format!("/etc/alternatives/{}", row.name);
+                    self.link(&path, &middle);
+                    self.link(&middle, target);
+                }
             }
         }
+        for (name, size) in [
+            ("systemd", 100_136),
+            ("systemd-journald", 190_328),
+            ("systemd-logind", 292_080),
+            ("systemd-timesyncd", 67_448),
+            ("systemd-udevd", 0),
+        ] {
+            let path = format!("/usr/lib/systemd/{name}");
+            if size == 0 { self.link(&path, "/bin/udevadm") } else { self.program(&path, 0o755, size) }
+        }
+    }
+
+    fn program(&mut self, path: &str, mode: u32, size: u64) {
+        let age = self.draw.range(30, 400) * 86_400_000_000;
+        let mtime = from_micros(micros(self.persona.installed) - age);
+        self.put_at(path, mode, (0, 0), Kind::File, BaseBody::Program(size), mtime);
     }
 }
 
@@ -201,7 +199,7 @@ pub(super) fn tree(persona: Arc<Persona>) -> Base {
     let draw = Draw::new(&persona.seed, "tree");
     let mut b = Builder { persona: Arc::clone(&persona), nodes: Vec::new(), draw };
     b.dirs(
-        "/ /boot /dev /dev/pts /dev/shm /etc /etc/apt /etc/apt/sources.list.d /etc/cron.d /etc/cron.daily /etc/cron.hourly \
+        "/ /boot /dev /dev/pts /dev/shm /etc /etc/alternatives /etc/apt /etc/apt/sources.list.d /etc/cron.d /etc/cron.daily /etc/cron.hourly \
          /etc/cron.weekly /etc/default /etc/init.d /etc/network /etc/nginx /etc/nginx/conf.d /etc/nginx/sites-available \
          /etc/nginx/sites-enabled /etc/pam.d /etc/profile.d /etc/skel /etc/ssh /etc/systemd /etc/systemd/system \
          /home /media /mnt /opt /proc /proc/sys /proc/net /proc/self /run /run/sshd /srv /srv/ftp /sys /usr /usr/bin /usr/games \
@@ -238,12 +236,7 @@ pub(super) fn tree(persona: Arc<Persona>) -> Base {
         b.put_at(&format!("/dev/{name}"), 0o666, (0, 0), Kind::Device, body, persona.boot);
     }
     b.link("/dev/stdin", "/proc/self/fd/0");
-    b.programs("/usr/bin", BIN);
-    b.programs("/usr/sbin", SBIN);
-    b.programs(
-        "/usr/lib/systemd",
-        "systemd=100136 systemd-journald=190328 systemd-logind=292080 systemd-udevd=1",
-    );
+    b.programs();
     accounts(&mut b);
     etc(&mut b);
     var(&mut b);

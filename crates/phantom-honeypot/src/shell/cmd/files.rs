@@ -2,25 +2,26 @@
 
 use phantom_core::Timestamp;
 
-use super::{Ctx, Need, Program, has_flag, show};
+use super::registry::{Row, bin};
+use super::{Ctx, Need, has_flag, show};
 use crate::shell::facts::strftime;
 use crate::vfs::{Errno, Kind, SetAttr, Stat, join, split};
 
-pub(super) const PROGRAMS: &[(&str, Program)] = &[
-    ("ls", ls),
-    ("dir", ls),
-    ("mkdir", mkdir),
-    ("rmdir", rmdir),
-    ("rm", rm),
-    ("cp", cp),
-    ("mv", mv),
-    ("touch", touch),
-    ("chmod", chmod),
-    ("ln", ln),
-    ("stat", stat),
-    ("find", find),
-    ("tee", tee),
-    ("readlink", readlink),
+pub(super) const PROGRAMS: &[Row] = &[
+    bin("ls", "coreutils", 151_344, ls),
+    bin("dir", "coreutils", 151_344, ls),
+    bin("mkdir", "coreutils", 97_552, mkdir),
+    bin("rmdir", "coreutils", 56_240, rmdir),
+    bin("rm", "coreutils", 72_752, rm),
+    bin("cp", "coreutils", 151_152, cp),
+    bin("mv", "coreutils", 142_968, mv),
+    bin("touch", "coreutils", 109_616, touch),
+    bin("chmod", "coreutils", 64_496, chmod),
+    bin("ln", "coreutils", 72_824, ln),
+    bin("stat", "coreutils", 97_488, stat),
+    bin("find", "findutils", 224_848, find),
+    bin("tee", "coreutils", 43_984, tee),
+    bin("readlink", "coreutils", 52_112, readlink),
 ];
 
 /// Name of a user or group number, as /etc/passwd has it.

@@ -1,16 +1,17 @@
 //! Small programs that scripts lean on.
 
+use super::registry::{Row, bin};
 use super::text::lines;
-use super::{Ctx, Need, Program, has_flag, show, unescape};
+use super::{Ctx, Need, has_flag, show, unescape};
 use crate::vfs::SetAttr;
 
-pub(super) const PROGRAMS: &[(&str, Program)] = &[
-    ("basename", basename),
-    ("chgrp", chown),
-    ("chown", chown),
-    ("dirname", dirname),
-    ("printenv", printenv),
-    ("tr", tr),
+pub(super) const PROGRAMS: &[Row] = &[
+    bin("basename", "coreutils", 43_856, basename),
+    bin("chgrp", "coreutils", 68_656, chown),
+    bin("chown", "coreutils", 72_752, chown),
+    bin("dirname", "coreutils", 39_760, dirname),
+    bin("printenv", "coreutils", 35_664, printenv),
+    bin("tr", "coreutils", 56_208, tr),
 ];
 
 fn missing(ctx: &mut Ctx<'_>, what: &str) -> i32 {

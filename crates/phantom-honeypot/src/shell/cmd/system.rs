@@ -1,31 +1,34 @@
 //! Programs that tell about the machine.
 
-use super::files::owner;
-use super::{Ctx, Need, Program, has_flag, show};
+use super::files::{self, owner};
+use super::registry::{self, Row, alternative, bin, sbin, suid};
+use super::{Ctx, Need, has_flag, show};
 use crate::shell::io::Stop;
 use crate::shell::{Shell, facts};
 
-pub(super) const PROGRAMS: &[(&str, Program)] = &[
-    ("id", id),
-    ("whoami", whoami),
-    ("uname", uname),
-    ("hostname", hostname),
-    ("uptime", uptime),
-    ("ps", ps),
-    ("free", free),
-    ("df", df),
-    ("nproc", nproc),
-    ("date", date),
-    ("clear", clear),
-    ("w", w),
-    ("who", w),
-    ("which", which),
-    ("mount", mount),
-    ("ip", ip),
-    ("ifconfig", ifconfig),
-    ("dpkg", dpkg),
-    ("crontab", crontab),
-    ("lscpu", lscpu),
+pub(super) const PROGRAMS: &[Row] = &[
+    bin("id", "coreutils", 48_144, id),
+    bin("whoami", "coreutils", 39_792, whoami),
+    bin("uname", "coreutils", 43_888, uname),
+    bin("hostname", "hostname", 22_680, hostname),
+    bin("uptime", "procps", 14_648, uptime),
+    bin("ps", "procps", 146_360, ps),
+    bin("free", "procps", 26_936, free),
+    bin("df", "coreutils", 102_200, df),
+    bin("nproc", "coreutils", 43_920, nproc),
+    bin("date", "coreutils", 121_904, date),
+    bin("clear", "ncurses-bin", 14_584, clear),
+    bin("w", "procps", 22_840, w),
+    bin("who", "coreutils", 60_432, w),
+    alternative("which", "debianutils", "/usr/bin/which.debianutils", which),
+    bin("which.debianutils", "debianutils", 946, which),
+    suid("mount", "mount", 59_704, mount),
+    bin("ip", "iproute2", 691_016, ip),
+    bin("ip", "iproute2", 0, ip).linked("/bin/ip").in_sbin(),
+    sbin("ifconfig", "net-tools", 83_976, ifconfig),
+    bin("dpkg", "dpkg", 318_096, dpkg),
+    bin("crontab", "cron", 43_648, crontab).mode(0o2755),
+    bin("lscpu", "util-linux", 129_344, lscpu),
 ];
 
 fn id(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
@@ -110,7 +113,7 @@ fn hostname(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
 }
 
 fn uptime(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let text = super::uptime_text(ctx.sh);
+    let text = uptime_text(ctx.sh);
     ctx.print(&text);
     Ok(0)
 }
@@ -121,7 +124,7 @@ fn w(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     let text = if ctx.name == "who" {
         format!("{user:<8} pts/0        {} ({from})\n", facts::strftime(at, "%F %R"))
     } else {
-        let head = super::uptime_text(ctx.sh);
+        let head = uptime_text(ctx.sh);
         format!(
             "{head}USER     TTY      FROM             LOGIN@   IDLE   JCPU   PCPU WHAT\n{user:<8} pts/0    {from:<16} {}    0.00s  0.01s  0.00s w\n",
             facts::strftime(at, "%R")
@@ -218,7 +221,7 @@ fn free(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     let (total, left, available, buffers, cached) = facts::memory(ctx.sh.machine.persona(), ctx.sh.io.now());
     let f = |kib: u64| {
         if has_flag(&flags, b'h') {
-            let text = super::files::human(kib * 1024);
+            let text = files::human(kib * 1024);
             text + "i"
         } else if has_flag(&flags, b'm') {
             (kib / 1024).to_string()
@@ -251,7 +254,7 @@ fn df(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     let persona = ctx.sh.machine.persona();
     let (disk, memory) = (persona.disk_kib, persona.memory_kib);
     let used = 1_900_000 + disk / 20;
-    let f = |kib: u64| if human { super::files::human(kib * 1024) } else { kib.to_string() };
+    let f = |kib: u64| if human { files::human(kib * 1024) } else { kib.to_string() };
     let rows = [
         ("udev", memory / 2 - 20_000, 0, "/dev"),
         ("tmpfs", memory / 10, 620, "/run"),
@@ -380,6 +383,26 @@ fn ifconfig(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
 }
 
 fn dpkg(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    if let [b"-S" | b"--search", wanted @ ..] =
+        ctx.args.iter().map(Vec::as_slice).collect::<Vec<_>>().as_slice()
+    {
+        let mut status = 0;
+        let (mut out, mut err) = (String::new(), String::new());
+        for wanted in wanted.iter().map(|w| show(w)) {
+            let lies = |row: &registry::Row| format!("{}/{}", row.dir, row.name).contains(&wanted);
+            let before = out.len();
+            for row in registry::rows().filter(|row| lies(row)) {
+                out += &format!("{}: {}/{}\n", row.package, row.dir, row.name);
+            }
+            if out.len() == before {
+                err += &format!("dpkg-query: no path found matching pattern {wanted}\n");
+                status = 1;
+            }
+        }
+        ctx.print(&out);
+        ctx.err.extend_from_slice(err.as_bytes());
+        return Ok(status);
+    }
     if !ctx.args.iter().any(|a| a == b"-l") {
         ctx.err.extend_from_slice(b"dpkg: error: need an action option\n\nType dpkg --help for help about installing and deinstalling packages [*];\n");
         return Ok(2);
@@ -427,7 +450,7 @@ fn crontab(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
 
 /// wget and curl on a host whose resolver does not answer: glibc gives up on a name after twice five seconds a
 /// server, and a blocked address is not reached. The URL stands in the recorded command and in a note.
-pub(super) async fn download(sh: &mut Shell, name: &str, args: &[Vec<u8>]) -> Result<i32, Stop> {
+pub(super) async fn download(sh: &mut Shell, name: &str, args: Vec<Vec<u8>>) -> Result<i32, Stop> {
     let url = args.iter().find(|a| {
         a.starts_with(b"http")
             || a.starts_with(b"ftp")
@@ -491,4 +514,14 @@ pub(super) async fn download(sh: &mut Shell, name: &str, args: &[Vec<u8>]) -> Re
         sh.write(2, text.as_bytes())?;
     }
     Ok(status)
+}
+
+fn uptime_text(sh: &Shell) -> String {
+    let persona = sh.machine.persona();
+    let now = sh.io.now();
+    let up = (now.as_second() - persona.boot.as_second()).max(0);
+    let (days, hours, minutes) = (up / 86_400, up / 3600 % 24, up / 60 % 60);
+    let clock = if hours > 0 { format!("{hours:2}:{minutes:02}") } else { format!("{minutes} min") };
+    let load = facts::load(persona, now).replace(' ', ", ");
+    format!(" {} up {days} days, {clock},  1 user,  load average: {load}\n", facts::strftime(now, "%T"))
 }

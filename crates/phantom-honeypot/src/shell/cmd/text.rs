@@ -2,20 +2,21 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Ctx, Need, Program, has_flag, show};
+use super::registry::{Row, bin};
+use super::{Ctx, Need, has_flag, show};
 
-pub(super) const PROGRAMS: &[(&str, Program)] = &[
-    ("head", ends),
-    ("tail", ends),
-    ("wc", wc),
-    ("grep", grep),
-    ("egrep", grep),
-    ("sort", sort),
-    ("uniq", uniq),
-    ("cut", cut),
-    ("base64", base64),
-    ("sha256sum", sha256sum),
-    ("seq", seq),
+pub(super) const PROGRAMS: &[Row] = &[
+    bin("head", "coreutils", 48_080, ends),
+    bin("tail", "coreutils", 76_944, ends),
+    bin("wc", "coreutils", 52_280, wc),
+    bin("grep", "grep", 203_152, grep),
+    bin("egrep", "grep", 41, grep),
+    bin("sort", "coreutils", 118_456, sort),
+    bin("uniq", "coreutils", 48_080, uniq),
+    bin("cut", "coreutils", 48_112, cut),
+    bin("base64", "coreutils", 48_016, base64),
+    bin("sha256sum", "coreutils", 60_368, sha256sum),
+    bin("seq", "coreutils", 60_336, seq),
 ];
 
 /// A file's name, empty for the input, and its content.

@@ -1,0 +1,137 @@
+//! Every program there is: one row says where it lies, what package it came with, how big it is and what it
+//! does. The file tree lists what stands here and nothing else is run, so that what is listed can be run.
+
+use std::sync::LazyLock;
+
+use super::ctx::{Ctx, Need};
+use crate::shell::Shell;
+use crate::shell::eval::Running;
+
+/// The tables of rows, one line a file.
+const TABLES: &[&[Row]] = &[
+    super::files::PROGRAMS,
+    super::more::PROGRAMS,
+    super::runners::PROGRAMS,
+    super::system::PROGRAMS,
+    super::text::PROGRAMS,
+];
+
+/// A program that needs nothing but its arguments and, perhaps, all of its input.
+pub(super) type Plain = fn(&mut Ctx<'_>) -> Result<i32, Need>;
+
+/// A program that runs others, waits, or talks to its terminal: the shell, its own name, its arguments.
+pub(super) type Waits = for<'a> fn(&'a mut Shell, &'a str, Vec<Vec<u8>>) -> Running<'a>;
+
+#[derive(Clone, Copy)]
+pub(super) enum Run {
+    Plain(Plain),
+    Waits(Waits),
+    /// The shell's own builtin of this name.
+    Builtin,
+}
+
+/// What stands in the tree under a program's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A file of so many bytes and these permission bits.
+    File(u64, u32),
+    /// A symbolic link.
+    Link(&'static str),
+    /// A link to /etc/alternatives/NAME, which links to this path.
+    Alternative(&'static str),
+}
+
+/// One program.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    /// `/usr/bin` or `/usr/sbin`.
+    pub(crate) dir: &'static str,
+    /// The Debian package it is a file of.
+    pub(crate) package: &'static str,
+    pub(crate) form: Form,
+    pub(super) run: Run,
+}
+
+const fn row(dir: &'static str, name: &'static str, package: &'static str, form: Form, run: Run) -> Row {
+    Row { name, dir, package, form, run }
+}
+
+/// A file of /usr/bin; its size in Debian 12 (amd64), measured.
+pub(super) const fn bin(name: &'static str, package: &'static str, size: u64, run: Plain) -> Row {
+    row("/usr/bin", name, package, Form::File(size, 0o755), Run::Plain(run))
+}
+
+/// A file of /usr/sbin.
+pub(super) const fn sbin(name: &'static str, package: &'static str, size: u64, run: Plain) -> Row {
+    row("/usr/sbin", name, package, Form::File(size, 0o755), Run::Plain(run))
+}
+
+/// A file of /usr/bin that runs as its owner, root.
+pub(super) const fn suid(name: &'static str, package: &'static str, size: u64, run: Plain) -> Row {
+    row("/usr/bin", name, package, Form::File(size, 0o4755), Run::Plain(run))
+}
+
+/// A name in /usr/bin that update-alternatives(1) keeps.
+pub(super) const fn alternative(
+    name: &'static str,
+    package: &'static str,
+    target: &'static str,
+    run: Plain,
+) -> Row {
+    row("/usr/bin", name, package, Form::Alternative(target), Run::Plain(run))
+}
+
+/// A file of /usr/bin whose program waits or runs others.
+pub(super) const fn waits(name: &'static str, package: &'static str, size: u64, run: Waits) -> Row {
+    row("/usr/bin", name, package, Form::File(size, 0o755), Run::Waits(run))
+}
+
+/// A file of /usr/bin that is also a builtin, and does the same.
+pub(super) const fn twin(name: &'static str, package: &'static str, size: u64) -> Row {
+    row("/usr/bin", name, package, Form::File(size, 0o755), Run::Builtin)
+}
+
+impl Row {
+    /// Name of the file that is run, links followed.
+    pub(super) fn file(&self) -> &'static str {
+        match self.form {
+            Form::File(..) => self.name,
+            Form::Link(target) | Form::Alternative(target) => target.rsplit('/').next().unwrap_or(target),
+        }
+    }
+
+    /// The same with other permission bits.
+    pub(super) const fn mode(self, mode: u32) -> Self {
+        let form = match self.form {
+            Form::File(size, _) => Form::File(size, mode),
+            other => other,
+        };
+        Self { form, ..self }
+    }
+
+    /// The same as a symbolic link.
+    pub(super) const fn linked(self, target: &'static str) -> Self {
+        Self { form: Form::Link(target), ..self }
+    }
+
+    /// The same in /usr/sbin.
+    pub(super) const fn in_sbin(self) -> Self {
+        Self { dir: "/usr/sbin", ..self }
+    }
+}
+
+/// All rows; a name may stand in both directories.
+pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
+    TABLES.iter().copied().flatten()
+}
+
+/// The program of this name.
+pub(super) fn program(name: &[u8]) -> Option<&'static Row> {
+    static BY_NAME: LazyLock<Vec<&'static Row>> = LazyLock::new(|| {
+        let mut all: Vec<&Row> = rows().collect();
+        all.sort_by_key(|row| row.name);
+        all
+    });
+    let at = BY_NAME.partition_point(|row| row.name.as_bytes() < name);
+    BY_NAME.get(at).copied().filter(|row| row.name.as_bytes() == name)
+}

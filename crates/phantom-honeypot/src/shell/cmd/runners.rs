@@ -1,0 +1,190 @@
+//! Programs that run other commands, wait or talk to their terminal.
+
+use super::registry::{Row, Waits, twin, waits};
+use super::{find, run, show, system};
+use crate::shell::Shell;
+use crate::shell::io::{BUFFER, Desc, Stop};
+use crate::vfs::join;
+
+/// One line each, as a coroutine's type cannot be named.
+macro_rules! boxed {
+    ($f:path) => {
+        (|sh, name, args| Box::pin($f(sh, name, args))) as Waits
+    };
+}
+pub(super) const PROGRAMS: &[Row] = &[
+    waits("bash", "bash", 1_265_648, boxed!(interpreter)),
+    waits("rbash", "bash", 0, boxed!(interpreter)).linked("bash"),
+    waits("cat", "coreutils", 44_016, boxed!(cat)),
+    waits("curl", "curl", 280_800, boxed!(system::download)),
+    waits("dash", "dash", 125_640, boxed!(interpreter)),
+    waits("env", "coreutils", 48_536, boxed!(env)),
+    waits("nohup", "coreutils", 43_920, boxed!(env)),
+    waits("passwd", "passwd", 68_248, boxed!(passwd)).mode(0o4755),
+    waits("sh", "dash", 0, boxed!(interpreter)).linked("dash"),
+    waits("sleep", "coreutils", 43_888, boxed!(sleep)),
+    waits("su", "util-linux", 72_000, boxed!(assume)),
+    waits("sudo", "sudo", 281_624, boxed!(assume)).mode(0o4755),
+    waits("wget", "wget", 470_384, boxed!(system::download)),
+    twin("[", "coreutils", 68_496),
+    twin("echo", "coreutils", 43_856),
+    twin("false", "coreutils", 35_664),
+    twin("kill", "procps", 22_840),
+    twin("printf", "coreutils", 64_432),
+    twin("pwd", "coreutils", 43_952),
+    twin("test", "coreutils", 60_304),
+    twin("true", "coreutils", 35_664),
+];
+
+async fn sleep(sh: &mut Shell, _name: &str, args: Vec<Vec<u8>>) -> Result<i32, Stop> {
+    let seconds: f64 = args.iter().filter_map(|a| show(a).trim_end_matches('s').parse::<f64>().ok()).sum();
+    if sh.get(b"!skip-sleep").is_none() {
+        let micros = (seconds.clamp(0.0, 86_400.0) * 1e6) as i64;
+        let until = phantom_core::from_micros(phantom_core::micros(sh.io.now()).saturating_add(micros));
+        sh.io.sleep_until(until).await?;
+    }
+    Ok(0)
+}
+
+async fn env(sh: &mut Shell, name: &str, mut args: Vec<Vec<u8>>) -> Result<i32, Stop> {
+    let at = args.iter().position(|arg| !arg.contains(&b'=') && !arg.starts_with(b"-"));
+    let Some(at) = at else {
+        let mut vars: Vec<_> = sh.vars.iter().filter(|(_, v)| v.exported).collect();
+        vars.sort_by_key(|(n, _)| (*n).clone());
+        let text: Vec<u8> =
+            vars.iter().flat_map(|(n, v)| [n.as_slice(), b"=", &v.value, b"\n"].concat()).collect();
+        sh.write(1, &text)?;
+        return Ok(0);
+    };
+    let command = args.split_off(at);
+    let mut child = sh.fork()?;
+    for (key, value) in args.iter().filter_map(|arg| show(arg).split_once('=').map(owned)) {
+        child.set_exported(key.as_bytes(), value.as_bytes());
+    }
+    start(&mut child, name, &command).await
+}
+
+fn owned((a, b): (&str, &str)) -> (String, String) {
+    (a.to_owned(), b.to_owned())
+}
+
+/// execvp(3) of a command by a program called `by`, which words the failure as coreutils do.
+pub(super) async fn start(sh: &mut Shell, by: &str, command: &[Vec<u8>]) -> Result<i32, Stop> {
+    let Some((program, args)) = command.split_first() else { return Ok(0) };
+    if !program.contains(&b'/') && find(sh, program).is_none() {
+        sh.write(2, format!("{by}: ‘{}’: No such file or directory\n", show(program)).as_bytes())?;
+        return Ok(127);
+    }
+    Box::pin(run(sh, program, args.to_vec())).await
+}
+
+async fn passwd(sh: &mut Shell, _name: &str, _args: Vec<Vec<u8>>) -> Result<i32, Stop> {
+    sh.write(1, format!("Changing password for {}.\n", sh.account.name).as_bytes())?;
+    for prompt in ["New password: ", "Retype new password: "] {
+        sh.secret(prompt).await?;
+    }
+    sh.write(1, b"passwd: password updated successfully\n")?;
+    Ok(0)
+}
+
+async fn assume(sh: &mut Shell, name: &str, mut args: Vec<Vec<u8>>) -> Result<i32, Stop> {
+    let root = sh.account.cred.uid == 0;
+    if !root {
+        let prompt = if name == "su" {
+            "Password: ".to_owned()
+        } else {
+            format!("[sudo] password for {}: ", sh.account.name)
+        };
+        sh.secret(&prompt).await?;
+        let said: &[u8] = if name == "su" { b"su: Authentication failure\n" } else { b"Sorry, try again.\n" };
+        sh.write(2, said)?;
+        return Ok(1);
+    }
+    let mut child = sh.fork()?;
+    args.retain(|a| !matches!(a.as_slice(), b"-" | b"-i" | b"-s" | b"-S" | b"-l" | b"-n"));
+    if name == "su" && args.first().is_some_and(|a| !a.starts_with(b"-")) {
+        let user = args.remove(0);
+        match sh.machine.account(&user) {
+            Some(account) => child.account = account,
+            None => {
+                sh.write(2, format!("su: user {} does not exist or the user entry does not contain all the required fields\n", show(&user)).as_bytes())?;
+                return Ok(1);
+            }
+        }
+    }
+    if name == "sudo" && !args.is_empty() {
+        let program = args.remove(0);
+        return Box::pin(run(&mut child, &program, args)).await;
+    }
+    Box::pin(subshell(&mut child, "bash", args)).await
+}
+
+/// sh, bash and dash.
+async fn interpreter(sh: &mut Shell, name: &str, args: Vec<Vec<u8>>) -> Result<i32, Stop> {
+    let mut child = sh.fork()?;
+    Box::pin(subshell(&mut child, name, args)).await
+}
+
+pub(super) async fn subshell(child: &mut Shell, name: &str, mut args: Vec<Vec<u8>>) -> Result<i32, Stop> {
+    child.name = if name == "bash" { b"bash".to_vec() } else { b"sh".to_vec() };
+    let level = child.get(b"SHLVL").and_then(|v| crate::shell::arith::number(&v)).unwrap_or(1);
+    child.set(b"SHLVL", (level + 1).to_string().as_bytes());
+    let terminal = matches!(child.fds.get(&0), Some(Desc::Console(_))) && child.io.lock().pty;
+    if let Some(at) = args.iter().position(|a| a == b"-c") {
+        child.interactive = false;
+        let text = args.get(at + 1).cloned().unwrap_or_default();
+        child.args = args.split_off((at + 3).min(args.len()));
+        return super::ended(child.run_text(&text).await);
+    }
+    args.retain(|a| !a.starts_with(b"-"));
+    if args.is_empty() {
+        child.interactive = terminal;
+        return super::ended(if terminal {
+            child.prompting().await
+        } else {
+            child.commands_of_input().await
+        });
+    }
+    let file = args.remove(0);
+    child.interactive = false;
+    let read = child.vfs().read(&child.account.cred, &join(&child.cwd, &file), 0, 1 << 20);
+    match read {
+        Ok(text) => {
+            child.args = args;
+            super::ended(child.run_text(&text).await)
+        }
+        Err(errno) => {
+            child.write(2, format!("{name}: {}: {errno}\n", show(&file)).as_bytes())?;
+            Ok(127)
+        }
+    }
+}
+
+async fn cat(sh: &mut Shell, _name: &str, args: Vec<Vec<u8>>) -> Result<i32, Stop> {
+    let files: Vec<Vec<u8>> = args.into_iter().filter(|a| a == b"-" || !a.starts_with(b"-")).collect();
+    let files = if files.is_empty() { vec![b"-".to_vec()] } else { files };
+    let mut status = 0;
+    for file in files {
+        if file == b"-" {
+            // Line by line, as what is typed comes back at once.
+            if matches!(sh.fds.get(&0), Some(Desc::Console(_))) {
+                while let Some(some) = sh.io.read_some().await? {
+                    sh.write(1, &some)?;
+                }
+            } else {
+                let all = sh.read_all().await?;
+                sh.write(1, &all)?;
+            }
+            continue;
+        }
+        let read = sh.vfs().read(&sh.account.cred, &join(&sh.cwd, &file), 0, BUFFER);
+        match read {
+            Ok(bytes) => sh.write(1, &bytes)?,
+            Err(errno) => {
+                sh.write(2, format!("cat: {}: {errno}\n", show(&file)).as_bytes())?;
+                status = 1;
+            }
+        }
+    }
+    Ok(status)
+}
