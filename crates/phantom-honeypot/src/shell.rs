@@ -2,6 +2,7 @@
 
 mod arith;
 mod ast;
+mod builtins;
 pub(crate) mod cmd;
 mod console;
 mod eval;

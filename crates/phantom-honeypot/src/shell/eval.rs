@@ -10,7 +10,7 @@ use phantom_core::{Body, Untrusted, event};
 use super::ast::{Node, Redir, RedirOp, Simple, Word};
 use super::io::{BUFFER, Desc, Hints, Mode, Stop};
 use super::parse::{Wrong, parse};
-use super::{DEPTH, NEST, Shell, VAR_BYTES, Var, cmd, facts, glob};
+use super::{DEPTH, NEST, Shell, VAR_BYTES, Var, builtins, cmd, facts, glob};
 use crate::vfs::{Errno, join};
 
 pub(super) type Running<'a> = Pin<Box<dyn Future<Output = Result<i32, Stop>> + Send + 'a>>;
@@ -460,7 +460,7 @@ impl Shell {
                 _ => {}
             }
         }
-        Ok(cmd::test(self, &texts).unwrap_or(2))
+        Ok(builtins::test(self, &texts).unwrap_or(2))
     }
 
     /// One after the other: each writes a bounded buffer that the next reads.
@@ -507,7 +507,7 @@ impl Shell {
             let mut text = alias;
             for word in words.iter().skip(1) {
                 text.push(b' ');
-                text.extend(cmd::quote(word));
+                text.extend(builtins::quote(word));
             }
             let name = words.first().cloned().unwrap_or_default();
             let held = self.aliases.remove_entry(&name);

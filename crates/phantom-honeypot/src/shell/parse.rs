@@ -599,7 +599,7 @@ impl Parser<'_> {
                         self.at += if self.peek() == Some(b'\\') { 2 } else { 1 };
                     }
                     let text = self.text.get(start..self.at).ok_or(Wrong::Incomplete)?;
-                    word.push(Piece::Quoted(super::cmd::unescape(text).0));
+                    word.push(Piece::Quoted(super::builtins::unescape(text).0));
                     if !self.eat(b"'") {
                         return Err(Wrong::Incomplete);
                     }

@@ -1,9 +1,9 @@
 //! Builtins about processes and limits. What runs in the background has ended before the prompt returns, so
 //! the list of jobs is empty, and says so in bash's words.
 
-use super::super::Shell;
-use super::super::io::Stop;
-use super::show;
+use crate::shell::Shell;
+use crate::shell::cmd::show;
+use crate::shell::io::Stop;
 
 /// Signals by number, as bash 5.2 prints them.
 const SIGNALS: [&str; 31] = [
