@@ -3,6 +3,7 @@
 
 mod bench;
 mod coverage;
+mod debian;
 mod fuzz;
 mod packages;
 mod postgres;
@@ -20,7 +21,7 @@ usage: cargo xtask COMMAND
 
   run [--no-install] [-- ARGS]   install what is missing, build everything, start the node
   test [--no-install] [FILTER]   install what the tests need, then format, lint, tidy and every test
-  judge [NAME]                   the long suites whole (fuzz, coverage, bench)
+  judge [NAME]                   the long suites whole (shell, fuzz, coverage, bench)
   coverage                       line coverage by crate, as a table
   bench [NAME]                   side by side with peers in one run, as ratios
   fuzz [TARGET] [--seconds N]    fuzz one target; without one, name them

@@ -44,6 +44,10 @@ pub(crate) const TEST: &[Tool] = &[
 /// What the benches need besides.
 pub(crate) const BENCH: &[Tool] = &[tool("tshark", "tshark"), tool("virtualenv", "virtualenv")];
 
+/// What a real Debian beside the honeypot needs.
+pub(crate) const DEBIAN: &[Tool] =
+    &[tool("debootstrap", "debootstrap"), tool("unshare", "util-linux"), tool("ip", "iproute2")];
+
 /// What fuzzing needs besides: libFuzzer is C++, built with every target.
 pub(crate) const FUZZ: &[Tool] = &[tool("c++", "g++")];
 

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::postgres::Cluster;
 use crate::shell::{cargo, check, output, stage, which};
-use crate::{bench, coverage, fuzz, packages, web};
+use crate::{bench, coverage, debian, fuzz, packages, web};
 
 /// Everything that must hold before a change lands; `filter` narrows the Rust tests.
 pub(crate) fn test(install: bool, filter: &[String]) -> Result<()> {
@@ -29,15 +29,23 @@ pub(crate) fn judge(install: bool, name: Option<&str>) -> Result<()> {
     match name {
         None => {
             test(install, &[])?;
+            shell(install)?;
             fuzz::all(600)?;
             coverage::coverage(install)?;
             bench::bench(install, None)
         }
+        Some("shell") => shell(install),
         Some("fuzz") => fuzz::all(600),
         Some("coverage") => coverage::coverage(install),
         Some("bench") => bench::bench(install, None),
-        Some(other) => bail!("no such suite: {other}; there are fuzz, coverage and bench"),
+        Some(other) => bail!("no such suite: {other}; there are shell, fuzz, coverage and bench"),
     }
+}
+
+/// The honeypot's shell beside a real Debian 12.
+fn shell(install: bool) -> Result<()> {
+    packages::ensure(packages::DEBIAN, install)?;
+    debian::judge()
 }
 
 /// nextest where the machine has it (it takes minutes to build), `cargo test` elsewhere.
