@@ -64,7 +64,7 @@ fn show(console: &mut Console, out: &mut Vec<Emit>) -> Option<ExitCode> {
                 Emit::Stderr(bytes) => drop(std::io::stderr().write_all(&bytes)),
                 Emit::Exit(status) => return Some(ExitCode::from(u8::try_from(status & 255).unwrap_or(1))),
                 Emit::Wake(when) => wake = when,
-                Emit::Record(_) => {}
+                Emit::Record(_) | Emit::Wrote(_) => {}
             }
         }
         // Sleeps are not slept: the clock is an argument.

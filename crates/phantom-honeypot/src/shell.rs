@@ -11,6 +11,7 @@ pub(crate) mod facts;
 mod glob;
 mod io;
 mod parse;
+mod transfer;
 
 pub use console::{Console, Emit};
 pub use io::SharedVfs;

@@ -1,6 +1,9 @@
 //! Secure shell: `phantom-ssh`'s transport before the persona's shell.
 
+pub mod calls;
+pub mod scp;
 mod session;
+pub mod sftp;
 #[cfg(test)]
 mod tests;
 

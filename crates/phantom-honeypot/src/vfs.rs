@@ -5,12 +5,14 @@ mod change;
 mod debian;
 mod evidence;
 mod node;
+mod open;
 mod path;
 
 pub use base::Base;
 pub use change::SetAttr;
 pub(crate) use debian::{GROUPS, SYSTEM};
 pub use node::{Cred, Errno, Kind, Limits, Stat};
+pub use open::OpenFlags;
 pub use path::{join, split};
 
 use std::collections::{BTreeMap, HashMap};
@@ -35,6 +37,7 @@ pub struct Vfs {
     next: Ino,
     bytes: usize,
     removed: Vec<Dropped>,
+    held: open::Held,
 }
 
 #[derive(Debug, Clone)]
@@ -71,7 +74,16 @@ impl Vfs {
     /// A session's view of `base` at `now`.
     pub fn new(base: Arc<Base>, limits: Limits, now: Timestamp) -> Self {
         let next = base.len();
-        Self { base, limits, now, changed: HashMap::new(), next, bytes: 0, removed: Vec::new() }
+        Self {
+            base,
+            limits,
+            now,
+            changed: HashMap::new(),
+            next,
+            bytes: 0,
+            removed: Vec::new(),
+            held: HashMap::new(),
+        }
     }
 
     /// Sets the clock: the time of writes and of what /proc tells.
@@ -202,6 +214,7 @@ impl Vfs {
             size,
             nlink,
             mtime: attr.mtime,
+            atime: attr.atime.unwrap_or(attr.mtime),
         })
     }
 

@@ -16,6 +16,8 @@ use crate::vfs::{Dropped, join, split};
 pub enum Emit {
     /// Evidence.
     Record(Body),
+    /// A file is whole: it is kept, and recorded, before what follows is sent.
+    Wrote(Dropped),
     /// Bytes for standard output; everything, with `\r\n`, on a terminal.
     Stdout(Vec<u8>),
     /// Bytes for standard error.
@@ -67,6 +69,11 @@ impl Console {
         }
         let line = line.to_vec();
         Self::with(shell, |shell| Box::pin(shell.exec_line(line)))
+    }
+
+    /// The program of the subsystem `sftp`, as `bash -c /usr/lib/openssh/sftp-server` runs it.
+    pub fn sftp(shell: Shell) -> Self {
+        Self::with(shell, |shell| Box::pin(shell.sftp_server()))
     }
 
     /// A shell without terminal that reads its commands from the input.
@@ -138,6 +145,17 @@ impl Console {
         self.io.lock().interrupted = true;
         self.poll();
         out.append(&mut self.io.lock().out);
+    }
+
+    /// How many bytes of output are taken without delay; a program that sends files waits while there are
+    /// none. Tell it again whenever output left. Without it there is no limit.
+    pub fn window(&mut self, bytes: usize) {
+        self.io.lock().window = Some(bytes);
+    }
+
+    /// Whether a program waits for [`Console::window`] to open; [`Console::wake`] lets it go on.
+    pub fn is_waiting_for_window(&self) -> bool {
+        self.io.lock().held_up
     }
 
     /// Whether the shell has ended.

@@ -23,9 +23,19 @@ pub(crate) const PACKAGES: &[(&str, &str, &str)] = &[
     ("mawk", "1.3.4.20200120-3.1", "Pattern scanning and text processing language"),
     ("nginx", "1.22.1-9+deb12u2", "small, powerful, scalable web/proxy server"),
     (
+        "openssh-client",
+        "1:9.2p1-2+deb12u10",
+        "secure shell (SSH) client, for secure access to remote machines",
+    ),
+    (
         "openssh-server",
         "1:9.2p1-2+deb12u10",
         "secure shell (SSH) server, for secure access from remote machines",
+    ),
+    (
+        "openssh-sftp-server",
+        "1:9.2p1-2+deb12u10",
+        "secure shell (SSH) sftp server module, for SFTP access from remote machines",
     ),
     ("openssl", "3.0.17-1~deb12u2", "Secure Sockets Layer toolkit - cryptographic utility"),
     ("perl", "5.36.0-7+deb12u2", "Larry Wall's Practical Extraction and Report Language"),
@@ -54,6 +64,11 @@ pub(crate) fn hex(p: &Persona, label: &str, digits: usize) -> String {
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+
+/// Size and use of the root file system, in KiB.
+pub(crate) fn disk(persona: &Persona) -> (u64, u64) {
+    (persona.disk_kib, 1_900_000 + persona.disk_kib / 20)
+}
 
 /// `strftime` in UTC, of the conversions that Debian's tools use; unknown ones stay as they are.
 pub(crate) fn strftime(at: Timestamp, format: &str) -> String {

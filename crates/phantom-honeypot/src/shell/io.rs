@@ -62,6 +62,10 @@ pub(super) struct Io {
     pub(super) size: (u32, u32),
     pub(super) history: Vec<Vec<u8>>,
     pub(super) hints: Option<Hints>,
+    /// Output bytes that may still leave; `None`: any.
+    pub(super) window: Option<usize>,
+    /// Whether a program waits for the window.
+    pub(super) held_up: bool,
 }
 
 /// What tab completion needs of the shell at the prompt.
@@ -90,6 +94,9 @@ impl Io {
                 text.push(b'\r');
             }
             text.push(*byte);
+        }
+        if let Some(window) = &mut self.window {
+            *window = window.saturating_sub(text.len());
         }
         let stderr = stderr && !self.pty;
         match self.out.last_mut() {
@@ -127,6 +134,8 @@ impl Default for IoHandle {
             size: (80, 24),
             history: Vec::new(),
             hints: None,
+            window: None,
+            held_up: false,
         })))
     }
 }
@@ -234,6 +243,23 @@ impl IoHandle {
             match io.line.take() {
                 Some(line) => Poll::Ready(Ok(line)),
                 None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Waits until output may leave.
+    pub(super) async fn room(&self) -> Result<(), Stop> {
+        poll_fn(|_| {
+            let mut io = self.lock();
+            io.held_up = io.window == Some(0) && !io.interrupted && !io.hungup;
+            // A peer that goes on asking without reading is served no longer.
+            if io.interrupted || io.hungup || (io.held_up && io.input.len() >= PENDING) {
+                Poll::Ready(Err(Stop::Exit(255)))
+            } else if io.held_up {
+                Poll::Pending
+            } else {
+                Poll::Ready(Ok(()))
             }
         })
         .await

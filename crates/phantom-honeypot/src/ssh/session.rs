@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Shared, derived};
 use crate::shell::{Account, SharedVfs, Visitor};
+use crate::vfs::Dropped;
 use crate::{Console, Emit, Shell};
 
 /// Notes of one visit; a peer that does odd things without end is noted once more and then no longer.
@@ -19,6 +20,12 @@ const MAX_NOTES: u32 = 256;
 
 /// Output that waits for a peer that does not read; more ends the connection.
 const MAX_BACKLOG: usize = 4 << 20;
+
+/// Output that a program which sends files may have waiting, besides what the channel took.
+const WINDOW: usize = 256 << 10;
+
+/// Files known to be stored; when more have come, one that is met again is told again.
+const MAX_KEPT: usize = 4096;
 
 /// One conversation.
 pub(super) struct SshDialogue {
@@ -45,6 +52,14 @@ struct Running {
     /// What the channel did not take: standard error where `true`.
     backlog: Vec<(bool, Vec<u8>)>,
     exit: Option<u32>,
+}
+
+impl Running {
+    /// How many bytes of output it may have waiting.
+    fn window(&self) -> usize {
+        let waiting: usize = self.backlog.iter().map(|(_, bytes)| bytes.len()).sum();
+        if self.exit.is_some() { 0 } else { WINDOW.saturating_sub(waiting) }
+    }
 }
 
 impl Dialogue for SshDialogue {
@@ -114,6 +129,9 @@ impl SshDialogue {
             }
             self.drain();
             out.send(self.server.take_output());
+            if self.go_on(now, out) {
+                continue;
+            }
             if !self.server.step() {
                 // Handing over the end of a program may have closed a channel.
                 let Some(event) = self.server.take_event() else { break };
@@ -240,7 +258,10 @@ impl SshDialogue {
         let (mut console, line) = match program {
             Program::Subsystem(name) => {
                 self.note("subsystem", &name, out);
-                return self.server.start_reply(false);
+                if name != b"sftp" {
+                    return self.server.start_reply(false);
+                }
+                (Console::sftp(shell), None)
             }
             Program::Exec(line) => (Console::exec(shell, &line, terminal.is_some()), Some(line)),
             Program::Shell => match terminal {
@@ -249,6 +270,7 @@ impl SshDialogue {
             },
         };
         let mut emits = Vec::new();
+        console.window(WINDOW);
         console.start(now, &mut emits);
         // Evidence first, also of a line that the shell itself found nothing in to record.
         let records = emits.iter().take_while(|emit| matches!(emit, Emit::Record(_))).count();
@@ -271,6 +293,7 @@ impl SshDialogue {
         let Some(running) = self.running.get_mut(&channel) else { return };
         let mut emits = Vec::new();
         running.wake = None;
+        running.console.window(running.window());
         act(&mut running.console, &mut emits);
         self.emit(channel, emits, out);
     }
@@ -285,6 +308,11 @@ impl SshDialogue {
                     self.drain();
                     out.send(self.server.take_output());
                     out.record(body);
+                }
+                Emit::Wrote(file) => {
+                    self.drain();
+                    out.send(self.server.take_output());
+                    self.keep(file, out);
                 }
                 Emit::Stdout(bytes) => running.backlog.push((false, bytes)),
                 Emit::Stderr(bytes) => running.backlog.push((true, bytes)),
@@ -306,6 +334,16 @@ impl SshDialogue {
             self.note("unread_output", b"", out);
             self.server.disconnect("Packet corrupt");
         }
+    }
+
+    /// Lets a program go on that waited for its output to leave; `false` where there is none.
+    fn go_on(&mut self, now: Timestamp, out: &mut Actions) -> bool {
+        let waits = |running: &Running| running.console.is_waiting_for_window() && running.window() > 0;
+        let Some((channel, _)) = self.running.iter().find(|(_, running)| waits(running)) else {
+            return false;
+        };
+        self.turn(*channel, out, |console, emits| console.wake(now, emits));
+        true
     }
 
     /// Hands the channels what they take, and the end of programs whose output is all handed over.
@@ -337,24 +375,29 @@ impl SshDialogue {
     fn keep_files(&mut self, out: &mut Actions) {
         let Some((vfs, _)) = &self.seat else { return };
         let files = vfs.lock().unwrap_or_else(PoisonError::into_inner).dropped_files();
-        for file in files {
-            let sum: [u8; 32] = Sha256::digest(&file.content).into();
-            if !self.kept.insert((file.path.clone(), sum)) {
-                continue;
-            }
-            let bytes = file.content.len();
-            let sha256 = sum.iter().map(|byte| format!("{byte:02x}")).collect();
-            if bytes <= MAX_ARTIFACT {
-                out.push(Action::Artifact(file.content));
-            }
-            out.record(Body::Transfer(Transfer {
-                direction: Direction::Upload,
-                name: Untrusted::capped(&file.path, Command::CAP),
-                url: None,
-                bytes: bytes as u64,
-                sha256: Some(sha256),
-            }));
+        files.into_iter().for_each(|file| self.keep(file, out));
+    }
+
+    fn keep(&mut self, file: Dropped, out: &mut Actions) {
+        let sum: [u8; 32] = Sha256::digest(&file.content).into();
+        if self.kept.len() >= MAX_KEPT {
+            self.kept.clear();
         }
+        if !self.kept.insert((file.path.clone(), sum)) {
+            return;
+        }
+        let bytes = file.content.len();
+        let sha256 = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+        if (1..=MAX_ARTIFACT).contains(&bytes) {
+            out.push(Action::Artifact(file.content));
+        }
+        out.record(Body::Transfer(Transfer {
+            direction: Direction::Upload,
+            name: Untrusted::capped(&file.path, Command::CAP),
+            url: None,
+            bytes: bytes as u64,
+            sha256: Some(sha256),
+        }));
     }
 
     fn note_target(&mut self, name: &str, host: &[u8], port: u32, out: &mut Actions) {

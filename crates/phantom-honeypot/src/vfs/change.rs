@@ -16,6 +16,8 @@ pub struct SetAttr {
     pub gid: Option<u32>,
     /// Time of last change.
     pub mtime: Option<Timestamp>,
+    /// Time of last access.
+    pub atime: Option<Timestamp>,
 }
 
 impl Vfs {
@@ -109,7 +111,8 @@ impl Vfs {
         self.room(size + name.len() * 2, 2)?;
         let (parent, last) = split(path);
         let whole = join(&self.canonical(who, parent)?, last);
-        let attr = Attr { kind, mode, uid: who.uid, gid: who.gid, mtime: self.now, nlink: 1 };
+        let attr =
+            Attr { kind, mode, uid: who.uid, gid: who.gid, mtime: self.now, atime: Some(self.now), nlink: 1 };
         let ino = self.next;
         self.next += 1;
         self.bytes += size + name.len() * 2;
@@ -194,7 +197,7 @@ impl Vfs {
         }
     }
 
-    fn truncate_ino(&mut self, ino: Ino, path: &[u8], size: usize) -> Result<(), Errno> {
+    pub(super) fn truncate_ino(&mut self, ino: Ino, path: &[u8], size: usize) -> Result<(), Errno> {
         if size == 0 && !self.changed.contains_key(&ino) {
             // No need to copy what is thrown away.
             self.own(ino, path, false)?.body = Body::File(Vec::new());
@@ -273,9 +276,21 @@ impl Vfs {
     fn forget(&mut self, ino: Ino) {
         let Some(node) = self.changed.get_mut(&ino) else { return };
         node.attr.nlink = node.attr.nlink.saturating_sub(1);
-        if node.attr.nlink > 0 {
-            return;
+        if node.attr.nlink == 0 && !self.held.contains_key(&ino) {
+            self.bury(ino);
         }
+    }
+
+    /// As [`Vfs::forget`], for an empty directory.
+    fn forget_dir(&mut self, ino: Ino) {
+        match self.changed.get_mut(&ino) {
+            Some(node) if self.held.contains_key(&ino) => node.attr.nlink = 0,
+            _ => _ = self.changed.remove(&ino),
+        }
+    }
+
+    /// Takes a node out that has neither name nor descriptor.
+    pub(super) fn bury(&mut self, ino: Ino) {
         if let Some(node) = self.changed.remove(&ino) {
             match node.body {
                 Body::File(content) if node.written && !content.is_empty() && self.removed.len() < 256 => {
@@ -302,7 +317,7 @@ impl Vfs {
             return Err(Errno::ENOTEMPTY);
         }
         self.enter(dir, name, None)?;
-        self.changed.remove(&ino);
+        self.forget_dir(ino);
         Ok(())
     }
 
@@ -334,9 +349,7 @@ impl Vfs {
                 (false, true) => return Err(Errno::EISDIR),
                 (true, false) => return Err(Errno::ENOTDIR),
                 (true, true) if !self.names(target).is_empty() => return Err(Errno::ENOTEMPTY),
-                (true, true) => {
-                    self.changed.remove(&target);
-                }
+                (true, true) => self.forget_dir(target),
                 (false, false) => self.forget(target),
             }
         }
@@ -352,6 +365,17 @@ impl Vfs {
     /// `EPERM` where `who` is neither the owner nor root; as [`Vfs::lookup`].
     pub fn set_attr(&mut self, who: &Cred, path: &[u8], set: SetAttr) -> Result<(), Errno> {
         let ino = self.lookup(who, path, true)?;
+        let path = self.canonical(who, path)?;
+        self.set_attr_ino(who, ino, &path, set)
+    }
+
+    pub(super) fn set_attr_ino(
+        &mut self,
+        who: &Cred,
+        ino: Ino,
+        path: &[u8],
+        set: SetAttr,
+    ) -> Result<(), Errno> {
         let attr = self.attr(ino)?;
         let owner = who.uid == 0 || who.uid == attr.uid;
         let gives = set.uid.is_some_and(|uid| uid != attr.uid)
@@ -362,12 +386,12 @@ impl Vfs {
         if self.base.read_only(ino) {
             return Err(Errno::EROFS);
         }
-        let path = self.canonical(who, path)?;
-        let node = self.own(ino, &path, false)?;
+        let node = self.own(ino, path, false)?;
         node.attr.mode = set.mode.map_or(node.attr.mode, |mode| mode & 0o7777);
         node.attr.uid = set.uid.unwrap_or(node.attr.uid);
         node.attr.gid = set.gid.unwrap_or(node.attr.gid);
         node.attr.mtime = set.mtime.unwrap_or(node.attr.mtime);
+        node.attr.atime = set.atime.or(node.attr.atime);
         Ok(())
     }
 }

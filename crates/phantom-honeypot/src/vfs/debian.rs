@@ -124,7 +124,7 @@ impl Builder {
             }
         }
         self.nodes.push(BaseNode {
-            attr: Attr { kind, mode, uid, gid, mtime, nlink: 1 },
+            attr: Attr { kind, mode, uid, gid, mtime, atime: None, nlink: 1 },
             path: join(b"/", path.as_bytes()),
             body,
         });
@@ -203,7 +203,7 @@ pub(super) fn tree(persona: Arc<Persona>) -> Base {
          /etc/cron.weekly /etc/default /etc/init.d /etc/network /etc/nginx /etc/nginx/conf.d /etc/nginx/sites-available \
          /etc/nginx/sites-enabled /etc/pam.d /etc/profile.d /etc/skel /etc/ssh /etc/systemd /etc/systemd/system \
          /home /media /mnt /opt /proc /proc/sys /proc/net /proc/self /run /run/sshd /srv /srv/ftp /sys /usr /usr/bin /usr/games \
-         /usr/include /usr/lib /usr/lib64 /usr/lib/systemd /usr/lib/x86_64-linux-gnu /usr/local /usr/local/bin \
+         /usr/include /usr/lib /usr/lib64 /usr/lib/openssh /usr/lib/systemd /usr/lib/x86_64-linux-gnu /usr/local /usr/local/bin \
          /usr/local/sbin /usr/local/lib /usr/sbin /usr/share /usr/share/doc /usr/share/man /usr/src /var /var/backups \
          /var/cache /var/cache/apt /var/lib /var/lib/dpkg /var/lib/apt /var/log /var/log/nginx /var/log/apt /var/opt \
          /var/spool /var/spool/cron /var/www /var/www/html /lost+found",

@@ -7,7 +7,8 @@ impl Vfs {
     pub fn dropped_files(&self) -> Vec<Dropped> {
         let kept = self.changed.values().filter_map(|node| match &node.body {
             Body::File(content) if node.written && !content.is_empty() => {
-                Some(Dropped { path: node.path.clone(), content: content.clone(), removed: false })
+                let removed = node.attr.nlink == 0;
+                Some(Dropped { path: node.path.clone(), content: content.clone(), removed })
             }
             _ => None,
         });

@@ -34,6 +34,8 @@ pub struct Stat {
     pub nlink: u32,
     /// Time of last change.
     pub mtime: Timestamp,
+    /// Time of last access.
+    pub atime: Timestamp,
 }
 
 impl Stat {
@@ -92,6 +94,8 @@ pub(super) struct Attr {
     pub(super) uid: u32,
     pub(super) gid: u32,
     pub(super) mtime: Timestamp,
+    /// `None`: as `mtime`.
+    pub(super) atime: Option<Timestamp>,
     pub(super) nlink: u32,
 }
 
@@ -165,4 +169,14 @@ pub enum Errno {
     ENOTEMPTY,
     #[error("Too many levels of symbolic links")]
     ELOOP,
+    #[error("Bad file descriptor")]
+    EBADF,
+    #[error("Device or resource busy")]
+    EBUSY,
+    #[error("File too large")]
+    EFBIG,
+    #[error("Too many open files")]
+    EMFILE,
+    #[error("Operation not supported")]
+    EOPNOTSUPP,
 }

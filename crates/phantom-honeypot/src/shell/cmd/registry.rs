@@ -44,7 +44,7 @@ pub(crate) enum Form {
 /// One program.
 pub(crate) struct Row {
     pub(crate) name: &'static str,
-    /// `/usr/bin` or `/usr/sbin`.
+    /// `/usr/bin`, `/usr/sbin`, or where a helper lies.
     pub(crate) dir: &'static str,
     /// The Debian package it is a file of.
     pub(crate) package: &'static str,
@@ -84,6 +84,17 @@ pub(super) const fn alternative(
 /// A file of /usr/bin whose program waits or runs others.
 pub(super) const fn waits(name: &'static str, package: &'static str, size: u64, run: Waits) -> Row {
     row("/usr/bin", name, package, Form::File(size, 0o755), Run::Waits(run))
+}
+
+/// A file of a directory that is not on $PATH; other programs start it.
+pub(super) const fn helper(
+    dir: &'static str,
+    name: &'static str,
+    package: &'static str,
+    size: u64,
+    run: Waits,
+) -> Row {
+    row(dir, name, package, Form::File(size, 0o755), Run::Waits(run))
 }
 
 /// A file of /usr/bin that is also a builtin, and does the same.

@@ -1,9 +1,10 @@
 //! Programs that run other commands, wait or talk to their terminal.
 
-use super::registry::{Row, Waits, twin, waits};
+use super::registry::{Row, Waits, helper, twin, waits};
 use super::{find, run, show, system};
 use crate::shell::Shell;
 use crate::shell::io::{BUFFER, Desc, Stop};
+use crate::shell::transfer;
 use crate::vfs::join;
 
 /// One line each, as a coroutine's type cannot be named.
@@ -21,6 +22,8 @@ pub(super) const PROGRAMS: &[Row] = &[
     waits("env", "coreutils", 48_536, boxed!(env)),
     waits("nohup", "coreutils", 43_920, boxed!(env)),
     waits("passwd", "passwd", 68_248, boxed!(passwd)).mode(0o4755),
+    waits("scp", "openssh-client", 273_024, boxed!(transfer::scp)),
+    helper("/usr/lib/openssh", "sftp-server", "openssh-sftp-server", 207_056, boxed!(transfer::sftp_server)),
     waits("sh", "dash", 0, boxed!(interpreter)).linked("dash"),
     waits("sleep", "coreutils", 43_888, boxed!(sleep)),
     waits("su", "util-linux", 72_000, boxed!(assume)),

@@ -252,8 +252,7 @@ fn df(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     let (flags, _) = ctx.options(b"");
     let human = has_flag(&flags, b'h');
     let persona = ctx.sh.machine.persona();
-    let (disk, memory) = (persona.disk_kib, persona.memory_kib);
-    let used = 1_900_000 + disk / 20;
+    let ((disk, used), memory) = (facts::disk(persona), persona.memory_kib);
     let f = |kib: u64| if human { files::human(kib * 1024) } else { kib.to_string() };
     let rows = [
         ("udev", memory / 2 - 20_000, 0, "/dev"),
