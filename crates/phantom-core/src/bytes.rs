@@ -98,11 +98,24 @@ impl fmt::Display for Untrusted {
 }
 
 /// C1 controls, line and paragraph separators, bidirectional and zero-width characters, tags and private use.
-fn is_deceptive(c: char) -> bool {
+pub(crate) fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{e000}'..='\u{f8ff}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
             | '\u{e0000}'..='\u{10ffff}')
+}
+
+/// How many bytes stand before a character that has only begun.
+pub(crate) fn whole_characters(bytes: &[u8]) -> usize {
+    match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        _ => {
+            let last = bytes.utf8_chunks().last().map_or(&b""[..], |chunk| chunk.invalid());
+            // An end that could still become a character, behind bytes that are none.
+            let begun = std::str::from_utf8(last).is_err_and(|error| error.error_len().is_none());
+            bytes.len() - if begun { last.len() } else { 0 }
+        }
+    }
 }
 
 impl fmt::Debug for Untrusted {

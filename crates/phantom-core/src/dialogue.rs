@@ -3,11 +3,12 @@
 //! A [`Dialogue`] is one conversation: bytes and instants in, [`Action`]s out. It never touches a socket, a
 //! clock or a file. The host performs the actions **in order**, and that order is the promise on which
 //! evidence rests: nothing is sent to the peer before every [`Action::Record`] and [`Action::Artifact`] that
-//! stands in front of it has been acknowledged by the journal.
+//! stands in front of it has been acknowledged by the journal, and every [`Action::Tape`] has been stored.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::recording::Cue;
 use crate::{Body, SessionId, Timestamp};
 
 /// Who came, and the randomness of the visit.
@@ -63,6 +64,13 @@ pub enum Action {
     /// Store the whole of an uploaded file under the SHA-256 of its bytes, before the event that names it.
     /// At most [`MAX_ARTIFACT`] bytes.
     Artifact(Vec<u8>),
+    /// Add to the recording of the visit, stored before anything further is sent. The host bounds what it keeps.
+    Tape {
+        /// Which of the visit's programs it belongs to.
+        channel: u32,
+        /// What passed.
+        cue: Cue,
+    },
     /// Do nothing further for this long: later actions wait, and no input is read.
     Pause(Duration),
     /// Call [`Dialogue::wake`] at this instant; replaces an earlier wish, `None` cancels it.
@@ -133,6 +141,21 @@ impl Actions {
         self.0.push(Action::Record(body));
     }
 
+    /// [`Action::Tape`], joined to one of the same channel and direction directly before it.
+    pub fn tape(&mut self, channel: u32, cue: Cue) {
+        let before = match self.0.last_mut() {
+            Some(Action::Tape { channel: same, cue: before }) if *same == channel => Some(before),
+            _ => None,
+        };
+        match (before, cue) {
+            (Some(Cue::Input(before)), Cue::Input(bytes))
+            | (Some(Cue::Output(before)), Cue::Output(bytes)) => {
+                before.extend_from_slice(&bytes);
+            }
+            (_, cue) => self.0.push(Action::Tape { channel, cue }),
+        }
+    }
+
     /// [`Action::Close`].
     pub fn close(&mut self) {
         self.0.push(Action::Close);
@@ -163,6 +186,15 @@ mod tests {
         out.send("c");
         assert_eq!(out.as_slice().len(), 3);
         assert_eq!(out.as_slice().first(), Some(&Action::Send(b"ab".to_vec())));
+        assert_eq!(out.take().len(), 3);
+        out.tape(1, Cue::Output(b"a".to_vec()));
+        out.tape(1, Cue::Output(b"b".to_vec()));
+        out.tape(1, Cue::Input(b"c".to_vec()));
+        out.tape(2, Cue::Input(b"d".to_vec()));
+        assert_eq!(
+            out.as_slice().first(),
+            Some(&Action::Tape { channel: 1, cue: Cue::Output(b"ab".to_vec()) })
+        );
         assert_eq!(out.take().len(), 3);
         assert!(out.as_slice().is_empty());
     }

@@ -14,12 +14,18 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::SessionId;
+
 /// Longest frame in bytes, on every channel. An event of the largest `request` (32 KiB of attacker bytes,
 /// each at most six bytes of JSON) fits; the socket buffers are sized for it.
 pub const MAX_FRAME: usize = 208 * 1024;
 
 /// Bytes of an artifact carried by one frame.
 pub const ARTIFACT_CHUNK: usize = 64 * 1024;
+
+/// Bytes of a recording carried by one frame: more than one entry's line, which is at most
+/// [`crate::recording::LINE`].
+pub const RECORDING_CHUNK: usize = 128 * 1024;
 
 /// From a honeypot host or the capture host to the core.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +53,17 @@ pub enum ToCore {
         /// Size of the whole.
         total: u64,
         /// At most [`ARTIFACT_CHUNK`].
+        bytes: Vec<u8>,
+    },
+    /// A piece of a session's recording ([`crate::recording`]), which only ever grows.
+    Recording {
+        /// Acknowledged by [`FromCore::Ack`].
+        seq: u64,
+        /// Whose.
+        session: SessionId,
+        /// Bytes of the recording before this piece.
+        offset: u64,
+        /// Whole lines, at most [`RECORDING_CHUNK`].
         bytes: Vec<u8>,
     },
     /// A batch of wire observations, in `phantom-flow`'s encoding; not acknowledged, dropped and counted when

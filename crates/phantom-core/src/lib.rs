@@ -11,10 +11,13 @@ pub mod duration;
 pub mod event;
 pub mod frame;
 mod id;
+pub mod recording;
+mod tame;
 mod time;
 
 pub use bounded::BoundedMap;
 pub use bytes::Untrusted;
 pub use event::{Body, Event};
 pub use id::{EventId, SessionId, derived_id};
+pub use tame::Tamer;
 pub use time::{Timestamp, from_micros, micros, rfc3339};

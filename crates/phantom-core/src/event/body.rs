@@ -343,6 +343,9 @@ pub struct Closed {
     /// Why, where it was not the peer's or the protocol's own ending: `idle`, `host_lost`, ...
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// Size of the visit's recording, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording: Option<u64>,
 }
 
 impl Transport {
