@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use phantom_core::event::Action;
-use phantom_core::{Event, Timestamp, rfc3339};
+use phantom_core::{Event, SessionId, Timestamp, rfc3339};
 use phantom_flow::PacketRow;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
@@ -23,6 +23,11 @@ pub trait Node: Send + Sync + 'static {
     fn counters(&self) -> Vec<Counter>;
     /// A new reader of the live feed. A reader that falls behind loses the oldest and is told how many.
     fn subscribe(&self) -> broadcast::Receiver<Live>;
+    /// The recording of a visit ([`phantom_core::recording`]), if it has one.
+    ///
+    /// # Errors
+    /// [`NodeError::Unavailable`] when it cannot be read.
+    fn recording(&self, session: SessionId) -> Result<Option<Vec<u8>>, NodeError>;
     /// The response's policy now in force.
     fn policy(&self) -> PolicyView;
     /// Blocks an address by hand.

@@ -68,6 +68,7 @@ fn guarded() -> OpenApiRouter<ApiState> {
         .routes(routes!(evidence::events))
         .routes(routes!(evidence::sessions))
         .routes(routes!(evidence::session))
+        .routes(routes!(evidence::recording))
         .routes(routes!(evidence::packets))
         .routes(routes!(evidence::flows))
         .routes(routes!(verdicts::sources))

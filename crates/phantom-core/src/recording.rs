@@ -12,7 +12,7 @@ use crate::bytes::whole_characters;
 use crate::{SessionId, Tamer, Untrusted};
 
 /// Bytes of data in one line; longer data are parted.
-const PIECE: usize = 16 * 1024;
+pub const PIECE: usize = 16 * 1024;
 /// Longest line in bytes: each byte of data is at most six of JSON.
 pub const LINE: usize = 6 * PIECE + 64;
 /// Columns and rows of a terminal, as far as they are believed: players allocate what they are told.

@@ -4,7 +4,7 @@
 //! ends and never start a thread. What they promise:
 //!
 //! - The actions of a dialogue are performed strictly in order, and nothing is sent to a peer before all
-//!   evidence of its session is acknowledged by the journal.
+//!   evidence of its session is acknowledged by the journal and its recording so far is stored.
 //! - Evidence is kept until acknowledged and sent again to a core that has restarted; when the queue is full,
 //!   nobody's bytes are read and nobody is accepted.
 //! - Wire observations are the opposite: never waited for, dropped and counted.
@@ -14,6 +14,7 @@ mod capture;
 mod link;
 mod outbox;
 mod random;
+mod reel;
 mod session;
 mod side;
 
@@ -45,10 +46,12 @@ pub struct Limits {
     pub length: Duration,
     /// Bytes of evidence that may wait for the journal, of all sessions together; see the crate's promises.
     pub unacknowledged: usize,
+    /// Bytes of one session's recording, as stored; what passes after that is not recorded.
+    pub recording: u64,
 }
 
 impl Default for Limits {
-    /// 1024 sessions, 128 a source, 300 s idle (vsftpd 3.0.3's default), an hour, 32 MiB.
+    /// 1024 sessions, 128 a source, 300 s idle (vsftpd 3.0.3's default), an hour, 32 MiB, 1 MiB.
     fn default() -> Self {
         Self {
             sessions: 1024,
@@ -56,6 +59,7 @@ impl Default for Limits {
             idle: Duration::from_secs(300),
             length: Duration::from_secs(3600),
             unacknowledged: 32 << 20,
+            recording: 1 << 20,
         }
     }
 }

@@ -21,6 +21,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::Host;
 use crate::link::Granted;
+use crate::reel::Reel;
 use crate::side::{Happening, Side, canonical};
 
 /// Serves one peer from `opened` to `closed`.
@@ -54,6 +55,7 @@ pub(crate) async fn run(host: &Host, protocol: &dyn Protocol, stream: TcpStream,
         bytes_in: session.bytes_in,
         bytes_out: session.bytes_out,
         why: end.why().map(str::to_owned),
+        recording: Some(session.reel.len()).filter(|bytes| *bytes > 0),
     }));
     session.farewell().await;
 }
@@ -151,6 +153,8 @@ struct Session<'a> {
     drained: bool,
     /// An artifact partly queued: its bytes and how many went out.
     artifact: Option<Upload>,
+    begun: Instant,
+    reel: Reel,
     /// Of the last frame of this session.
     evidence: u64,
     ended: bool,
@@ -193,6 +197,8 @@ impl<'a> Session<'a> {
             side: Side::None,
             drained: false,
             artifact: None,
+            begun: Instant::now(),
+            reel: Reel::default(),
             evidence: 0,
             ended: false,
             bytes_in: 0,
@@ -289,7 +295,7 @@ impl<'a> Session<'a> {
         let mut out = Actions::new();
         while let Some(action) = self.pending.pop_front() {
             match action {
-                Action::Record(_) | Action::Artifact(_) => {
+                Action::Record(_) | Action::Artifact(_) | Action::Tape { .. } => {
                     clock.ours.set(true);
                     self.testify(action).await;
                     clock.ours.set(false);
@@ -343,12 +349,16 @@ impl<'a> Session<'a> {
             }
             self.pending.extend(out.take());
         }
+        clock.ours.set(true);
+        self.queue_reel().await;
+        clock.ours.set(false);
         None
     }
 
-    /// Waits until all evidence of this session is in the journal.
-    async fn journalled(&self, clock: &Clock) {
+    /// Waits until all evidence of this session is in the journal, and its recording stored.
+    async fn journalled(&mut self, clock: &Clock) {
         clock.ours.set(true);
+        self.queue_reel().await;
         self.host.outbox.acknowledged(self.evidence).await;
         clock.ours.set(false);
     }
@@ -400,6 +410,16 @@ impl<'a> Session<'a> {
                     self.record(body);
                 }
             }
+            Action::Tape { channel, cue } => {
+                let at = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+                let rest = self.reel.take(at, channel, cue, self.host.limits.recording);
+                if let Some(cue) = rest {
+                    self.pending.push_front(Action::Tape { channel, cue });
+                }
+                if self.reel.is_due() {
+                    self.queue_reel().await;
+                }
+            }
             Action::Artifact(bytes) => {
                 if bytes.len() > MAX_ARTIFACT {
                     tracing::error!(service = %self.service, bytes = bytes.len(), "artifact over the cap dropped");
@@ -430,6 +450,18 @@ impl<'a> Session<'a> {
                 self.host.outbox.push(|seq| ToCore::Artifact { seq, sha256, offset, total, bytes: piece });
             self.queued(queued);
         }
+    }
+
+    /// Queues what was recorded and not yet queued.
+    async fn queue_reel(&mut self) {
+        if self.reel.is_empty() {
+            return;
+        }
+        self.host.outbox.room(self.token).await;
+        let (offset, bytes) = self.reel.queue();
+        let session = self.id;
+        let queued = self.host.outbox.push(|seq| ToCore::Recording { seq, session, offset, bytes });
+        self.queued(queued);
     }
 
     fn record(&mut self, body: Body) {
@@ -482,6 +514,7 @@ impl<'a> Session<'a> {
                 action => self.testify(action).await,
             }
         }
+        self.queue_reel().await;
     }
 
     /// Ends the connection so that the peer gets all that was sent: bytes it sent meanwhile are read and

@@ -1,8 +1,10 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use phantom_core::SessionId;
 
 /// Bait, wire, verdict and response in one binary.
 #[derive(Debug, Parser)]
@@ -44,6 +46,8 @@ pub(crate) enum Command {
     },
     /// Read captures (pcap, pcapng, .gz, - for standard input) or a journal through the same engine as live
     Replay(Replay),
+    /// Play what a visitor typed and was shown, in this terminal
+    Play(Play),
     /// Validate the settings; binds nothing
     Check {
         #[command(flatten)]
@@ -88,6 +92,38 @@ pub(crate) struct Replay {
     /// Settings file, for the detectors' thresholds
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Play {
+    /// The session's id
+    pub(crate) session: SessionId,
+    /// So many times as fast as it was
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = speed)]
+    pub(crate) speed: f64,
+    /// No pause is longer, before --speed
+    #[arg(long, value_name = "SPAN", default_value = "3s", value_parser = span)]
+    pub(crate) idle_limit: Duration,
+    /// Only one of the visit's programs, by its channel
+    #[arg(long, value_name = "N")]
+    pub(crate) channel: Option<u32>,
+    /// Exactly what was recorded; it may attack this terminal. Otherwise only text, colours and cursor moves are shown
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// Print the recording as asciicast v2 instead
+    #[arg(long, conflicts_with_all = ["speed", "idle_limit"])]
+    pub(crate) asciicast: bool,
+    #[command(flatten)]
+    pub(crate) place: Where,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed: f64 = text.parse().map_err(|_| "a number is wanted".to_owned())?;
+    if (0.01..=1_000_000.0).contains(&speed) { Ok(speed) } else { Err("from 0.01 to 1000000".to_owned()) }
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    phantom_core::duration::parse(text)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -28,6 +28,8 @@ pub(crate) struct HoneypotOrders {
     /// Absent: the persona's own.
     pub(crate) login: Option<LoginRules>,
     pub(crate) limits: crate::settings::Limits,
+    /// Bytes of a visit's recording.
+    pub(crate) recording: u64,
 }
 
 /// What the capture host needs to know.
@@ -104,6 +106,9 @@ impl Places {
     }
     pub(crate) fn artifacts(&self) -> PathBuf {
         self.0.join("artifacts")
+    }
+    pub(crate) fn recordings(&self) -> PathBuf {
+        self.0.join("recordings")
     }
     pub(crate) fn persona(&self) -> PathBuf {
         self.0.join("persona.json")

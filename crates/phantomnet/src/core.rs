@@ -7,6 +7,7 @@ mod health;
 mod intake;
 mod live;
 mod packets;
+mod recordings;
 mod visits;
 
 use std::net::TcpListener;
@@ -28,6 +29,7 @@ use follow::Follower;
 pub(crate) use follow::now;
 use health::Health;
 use live::Handle;
+pub(crate) use recordings::read as read_recording;
 
 /// Ids that the journal remembers: more events than all hosts together may hold unacknowledged.
 const RECENT_IDS: usize = 262_144;
@@ -73,6 +75,10 @@ fn work(orders: CoreOrders, api: TcpListener, evidence: Vec<Channel>, control: C
     let artifacts =
         artifacts::Artifacts::open(places.artifacts()).context("cannot open the folder of artifacts")?;
 
+    let recordings =
+        recordings::Recordings::open(places.recordings(), settings.recordings, settings.store.retain)
+            .context("cannot open the folder of recordings")?;
+
     let health = Arc::new(Health::default());
     // Two, since the database follows to the end of what the desk wrote.
     let (stop, stop_desk) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
@@ -104,6 +110,7 @@ fn work(orders: CoreOrders, api: TcpListener, evidence: Vec<Channel>, control: C
         orders: &orders,
         journal,
         artifacts,
+        recordings,
         evidence: evidence.iter().map(Channel::try_clone).collect::<Result<_, _>>()?,
         control: control.try_clone()?,
         handle: handle.clone(),

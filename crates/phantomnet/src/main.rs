@@ -6,6 +6,7 @@ mod cli;
 mod control;
 mod core;
 mod plan;
+mod play;
 mod rebuild;
 mod replay;
 mod roles;
@@ -53,6 +54,11 @@ fn dispatch(command: Command, log: &str) -> Result<()> {
     match command {
         Command::Run { place, one_process } => supervisor::run(plan_of(&place)?, one_process, log),
         Command::Replay(replay) => replay::run(&replay),
+        Command::Play(play) => {
+            let plan = plan_of(&play.place)?;
+            become_owner(&plan)?;
+            play::run(&play, &plan)
+        }
         Command::Check { place } => plan_of(&place).map(drop),
         Command::Rebuild { place } => {
             let plan = plan_of(&place)?;

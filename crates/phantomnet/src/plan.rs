@@ -68,6 +68,13 @@ impl Plan {
         for network in settings.capture.home_net.iter().filter(|word| *word != "auto") {
             parse_network(network).map_err(|why| anyhow::anyhow!("capture.home_net: {why}"))?;
         }
+        // Larger ones would not reach a browser or a terminal in one piece either.
+        if settings.recordings.session_bytes > 64 << 20 {
+            bail!("recordings.session_bytes: at most 67108864, since a recording is read as a whole");
+        }
+        if settings.recordings.max_bytes < settings.recordings.session_bytes {
+            bail!("recordings.max_bytes: less than recordings.session_bytes");
+        }
         let never_block = never(&settings.response.never_block)?;
         let honeypots = honeypots(&settings)?;
         Ok(Self { sensor, data_dir, honeypots, never_block, settings })
@@ -183,6 +190,8 @@ mod tests {
             ),
             ("[capture]\nhome_net = [\"here\"]", "capture.home_net: \"here\" is no address"),
             ("sensor = \"\"", "sensor: a name"),
+            ("[recordings]\nsession_bytes = 99999999", "recordings.session_bytes: at most"),
+            ("[recordings]\nmax_bytes = 9", "recordings.max_bytes: less than"),
         ] {
             let error = plan(text).unwrap_err().to_string();
             assert!(error.starts_with(expected), "{text}: {error}");

@@ -92,6 +92,7 @@ fn honeypot(orders: &HoneypotOrders, core: Channel, control: Channel, listeners:
         idle: orders.limits.idle,
         length: orders.limits.session,
         unacknowledged: UNACKNOWLEDGED,
+        recording: orders.recording,
     };
     Ok(phantom_host::run_honeypot(baits, core, control, &orders.sensor, limits)?)
 }

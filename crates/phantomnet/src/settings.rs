@@ -26,6 +26,7 @@ pub(crate) struct Settings {
     pub(crate) honeypot: Honeypots,
     pub(crate) capture: Capture,
     pub(crate) journal: Journal,
+    pub(crate) recordings: Recordings,
     pub(crate) detect: phantom_detect::Settings,
     pub(crate) response: Response,
 }
@@ -41,6 +42,7 @@ impl Default for Settings {
             honeypot: Honeypots::default(),
             capture: Capture::default(),
             journal: Journal::default(),
+            recordings: Recordings::default(),
             detect: phantom_detect::Settings::default(),
             response: Response::default(),
         }
@@ -199,6 +201,22 @@ pub(crate) struct Journal {
 impl Default for Journal {
     fn default() -> Self {
         Self { max_bytes: 16 << 30, segment_bytes: 64 << 20 }
+    }
+}
+
+/// `[recordings]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Recordings {
+    /// Of one visit, in bytes as stored; 0 records none.
+    pub(crate) session_bytes: u64,
+    /// Oldest recordings go once all together take more of the disk, in bytes.
+    pub(crate) max_bytes: u64,
+}
+
+impl Default for Recordings {
+    fn default() -> Self {
+        Self { session_bytes: 1 << 20, max_bytes: 4 << 30 }
     }
 }
 

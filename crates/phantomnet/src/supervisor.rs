@@ -93,6 +93,7 @@ pub(crate) fn run(plan: Plan, one_process: bool, log: &str) -> Result<()> {
             persona: persona.clone(),
             login: shared.plan.settings.honeypot.login.clone(),
             limits: shared.plan.settings.honeypot.limits.clone(),
+            recording: shared.plan.settings.recordings.session_bytes,
         }));
         let mut fds: Vec<OwnedFd> = vec![host_end.into()];
         fds.extend(sockets.into_iter().map(OwnedFd::from));

@@ -6,7 +6,8 @@ use std::sync::{Arc, LazyLock};
 
 use phantom_core::event::{Body, Note};
 use phantom_core::frame::{FromCore, FromSupervisor, ToCore, ToSupervisor, decode, encode};
-use phantom_core::{Event, Timestamp, Untrusted, derived_id};
+use phantom_core::recording::{Entry, Show, asciicast, read};
+use phantom_core::{Event, SessionId, Tamer, Timestamp, Untrusted, derived_id};
 use phantom_journal::{Cursor, Item, Journal, Options, Reader};
 
 /// A journal line, and the line made of what was read; and the bytes themselves as an attacker's, in a line.
@@ -88,4 +89,28 @@ fn marker(bytes: &[u8], value: Untrusted) -> Event {
     let id = derived_id(&["fuzz", &Untrusted::capped(bytes, bytes.len()).to_lossless()]);
     let note = Note { name: "fuzz".into(), value };
     Event::new(id, Timestamp::UNIX_EPOCH, "fuzz".into(), Body::Note(note))
+}
+
+/// A recording by a captured host, and any bytes as what an attacker made a terminal show.
+pub(crate) fn recording(bytes: &[u8]) {
+    let session = SessionId::new(phantom_core::from_micros(0), [0; 10]);
+    for show in [Show::default(), Show { channel: Some(1), raw: true }] {
+        let cast = asciicast(bytes, session, show);
+        // Each byte of data is at most a line of its own, some thirty bytes long.
+        assert!(cast.len() <= 300 + bytes.len() * 40, "{} from {}", cast.len(), bytes.len());
+    }
+    for entry in read(bytes) {
+        let lines: String = entry.lines().collect();
+        let again: Vec<Entry> = read(lines.as_bytes()).collect();
+        assert!(again.len() != 1 || again[0] == entry, "{entry:?} became {again:?}");
+    }
+    let tamed = Tamer::new().tame(bytes);
+    assert!(!tamed.contains(|c: char| c.is_control() && !"\t\n\r\u{8}\u{1b}".contains(c)), "{tamed:?}");
+    for hostile in ["\x1b]", "\x1bP", "\x1b_", "\x1b^", "\x1bX", "\x1b[c", "\x1b[>", "\x1b[="] {
+        assert!(!tamed.contains(hostile), "{tamed:?}");
+    }
+    assert_eq!(Tamer::new().tame(tamed.as_bytes()), tamed, "tamed text is tame");
+    let mut tamer = Tamer::new();
+    let pieces: String = bytes.chunks(1 + bytes.len() % 8).map(|piece| tamer.tame(piece)).collect();
+    assert_eq!(pieces, tamed, "cutting changes nothing");
 }

@@ -25,6 +25,7 @@ pub const TARGETS: &[Target] = &[
     ("http", honeypot::http),
     ("journal", evidence::journal),
     ("packet", wire::packet),
+    ("recording", evidence::recording),
     ("shell", shell::shell),
     ("ssh_connection", ssh::connection),
     ("ssh_parsers", ssh::parsers),

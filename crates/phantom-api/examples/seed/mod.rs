@@ -15,6 +15,7 @@ use phantom_core::event::{
     Action, Alert, Body, Closed, Command, Endpoint, Evidence, Login, Opened, Reason, Request, Score, Service,
     Severity, Transport,
 };
+use phantom_core::recording::{Cue, Entry};
 use phantom_core::{Event, EventId, SessionId, Timestamp, micros};
 use phantom_flow::PacketRow;
 use phantom_store::{Role, Store, User};
@@ -159,7 +160,7 @@ impl Made {
             };
             self.push(ago - 6, ip, None, service.clone(), Body::Action(action));
         }
-        let closed = Closed { duration_ms: 8_000, bytes_in: 900, bytes_out: 1_800, why: None };
+        let closed = Closed { duration_ms: 8_000, bytes_in: 900, bytes_out: 1_800, ..Closed::default() };
         self.push(ago - 8, ip, session, service, Body::Closed(closed));
     }
 }
@@ -243,6 +244,18 @@ impl Node for Seeded {
 
     fn subscribe(&self) -> broadcast::Receiver<Live> {
         self.live.subscribe()
+    }
+
+    fn recording(&self, _session: SessionId) -> Result<Option<Vec<u8>>, NodeError> {
+        let cues = [
+            (0, Cue::Resize { columns: 100, rows: 30 }),
+            (1_000, Cue::Mark(b"shell".to_vec())),
+            (500_000, Cue::Output(b"root@web:~# \x1b]0;stolen\x07".to_vec())),
+            (1_500_000, Cue::Input(b"uname\r".to_vec())),
+            (1_600_000, Cue::Output(b"uname\r\n\x1b[1;32mLinux\x1b[0m\r\nroot@web:~# ".to_vec())),
+        ];
+        let entries = cues.map(|(at, cue)| Entry { at, channel: 0, cue });
+        Ok(Some(entries.iter().flat_map(Entry::lines).collect::<String>().into_bytes()))
     }
 
     fn policy(&self) -> PolicyView {

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::{HeaderName, header};
 use phantom_core::SessionId;
+use phantom_core::recording::{Show, asciicast};
 use phantom_store::{EventQuery, FlowQuery, FlowRow, PacketLog, PacketQuery, Page, SessionQuery, SessionRow};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -12,7 +14,7 @@ use utoipa::IntoParams;
 
 use crate::extract::{Limit, Path, Query, When, paging};
 use crate::problem::Problem;
-use crate::{ApiState, shape};
+use crate::{ApiState, NodeError, shape};
 
 /// Which events.
 #[derive(Deserialize, IntoParams)]
@@ -120,6 +122,37 @@ pub(crate) async fn session(
 ) -> Result<Json<SessionRow>, Problem> {
     let row = state.store(move |store| store.session(id)).await?;
     row.map(Json).ok_or_else(|| Problem::not_found("there is no such session"))
+}
+
+/// How a recording is given.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RecordingParams {
+    /// Only this of the visit's programs, counted by the client's channel numbers; all of them when absent.
+    channel: Option<u32>,
+    /// Exactly what was recorded. The terminal that plays it may then be attacked by it; without, only text, colours and
+    /// cursor moves are left.
+    #[serde(default)]
+    raw: bool,
+}
+
+/// What a visitor typed and was shown, as asciicast v2
+#[utoipa::path(get, path = "/api/v1/sessions/{id}/recording", tag = "evidence",
+    params(("id" = String, Path, description = "The session"), RecordingParams),
+    responses((status = OK, body = String, content_type = "application/x-asciicast")))]
+pub(crate) async fn recording(
+    State(state): State<ApiState>,
+    Path(id): Path<SessionId>,
+    Query(params): Query<RecordingParams>,
+) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
+    let show = Show { channel: params.channel, raw: params.raw };
+    let cast = state
+        .ask(move |node| Ok(node.recording(id)?.map(|bytes| asciicast(&bytes, id, show))))
+        .await?
+        .map_err(|error: NodeError| Problem::from(error))?
+        .ok_or_else(|| Problem::not_found("there is no recording of this session"))?;
+    Ok(([(header::CONTENT_TYPE, "application/x-asciicast")], cast))
 }
 
 /// Which packets.

@@ -18,7 +18,7 @@ fn every_readable_path_answers_as_documented() {
         world.get(&admin, "/api/v1/alerts?limit=1").json()["items"][0]["id"].as_str().unwrap().to_owned();
     let mut seen = 0;
     for (path, item) in document["paths"].as_object().unwrap() {
-        if item["get"].is_null() || ["/metrics", "/api/v1/stream"].contains(&path.as_str()) {
+        if item["get"].is_null() || ["/metrics", "/api/v1/stream", RECORDING].contains(&path.as_str()) {
             continue;
         }
         let id = if path.contains("alerts") { &alert } else { &session };
@@ -30,6 +30,33 @@ fn every_readable_path_answers_as_documented() {
         seen += 1;
     }
     assert!(seen >= 20, "{seen}");
+}
+
+const RECORDING: &str = "/api/v1/sessions/{id}/recording";
+
+#[test]
+fn a_recording_is_an_asciicast_that_attacks_no_terminal() {
+    let world = World::new();
+    let token = world.token(Role::Viewer);
+    let session = phantom_core::SessionId::new(phantom_core::from_micros(1_763_900_000_000_000), [1; 10]);
+    let path = RECORDING.replace("{id}", &session.to_string());
+    let answer = world.get(&token, &path);
+    assert_eq!((answer.status, answer.header("content-type")), (200, "application/x-asciicast"));
+    let lines: Vec<serde_json::Value> =
+        answer.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(
+        (&lines[0]["version"], &lines[0]["width"], &lines[0]["height"]),
+        (&json!(2), &json!(100), &json!(30))
+    );
+    assert_eq!(lines[0]["timestamp"], 1_763_900_000);
+    assert!(lines.contains(&json!([0.5, "o", "root@web:~# "])), "{}", answer.text);
+    assert!(lines.contains(&json!([1.5, "i", "uname\r"])), "{}", answer.text);
+    assert!(answer.text.contains("[1;32mLinux"), "colours stay: {}", answer.text);
+    let raw = world.get(&token, &format!("{path}?raw=true"));
+    assert!(raw.text.contains("]0;stolen"), "{}", raw.text);
+    assert_eq!(world.get(&token, &format!("{path}?channel=7")).text.lines().count(), 1);
+    world.get(&token, &path.replace('0', "x")).problem(400, "invalid-request");
+    assert_eq!(world.send("GET", &path, &[], None).status, 401);
 }
 
 #[test]

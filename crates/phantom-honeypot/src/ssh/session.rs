@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use phantom_core::dialogue::{Action, Actions, Dialogue, MAX_ARTIFACT, Visit};
 use phantom_core::event::{Command, Direction, Login, Note, Transfer};
+use phantom_core::recording::Cue;
 use phantom_core::{Body, Timestamp, Untrusted};
 use phantom_ssh::{AuthAttempt, Credential, Event, Program, Server, Size};
 use sha2::{Digest, Sha256};
@@ -27,6 +28,9 @@ const WINDOW: usize = 256 << 10;
 /// Files known to be stored; when more have come, one that is met again is told again.
 const MAX_KEPT: usize = 4096;
 
+/// Recorded input of programs without a terminal, in bytes.
+const MAX_LOOSE_INPUT: usize = 64 << 10;
+
 /// One conversation.
 pub(super) struct SshDialogue {
     shared: Arc<Shared>,
@@ -38,6 +42,8 @@ pub(super) struct SshDialogue {
     running: BTreeMap<u32, Running>,
     started: u32,
     notes: u32,
+    /// How much more input of programs without a terminal is recorded.
+    loose: usize,
     /// When the conversation is ended if nothing happens.
     deadline: Option<Timestamp>,
     asked: Option<Timestamp>,
@@ -52,9 +58,18 @@ struct Running {
     /// What the channel did not take: standard error where `true`.
     backlog: Vec<(bool, Vec<u8>)>,
     exit: Option<u32>,
+    /// Whether what passes is recorded: what programs that carry files say is for programs, and the files are kept.
+    taped: bool,
 }
 
 impl Running {
+    fn say(&mut self, channel: u32, stderr: bool, bytes: Vec<u8>, out: &mut Actions) {
+        if self.taped {
+            out.tape(channel, Cue::Output(bytes.clone()));
+        }
+        self.backlog.push((stderr, bytes));
+    }
+
     /// How many bytes of output it may have waiting.
     fn window(&self) -> usize {
         let waiting: usize = self.backlog.iter().map(|(_, bytes)| bytes.len()).sum();
@@ -111,6 +126,7 @@ impl SshDialogue {
             running: BTreeMap::new(),
             started: 0,
             notes: 0,
+            loose: MAX_LOOSE_INPUT,
             deadline: None,
             asked: None,
             kept: BTreeSet::new(),
@@ -180,10 +196,12 @@ impl SshDialogue {
                 }
                 if let Some(running) = self.running.get_mut(&channel) {
                     running.console.resize(size.columns, size.rows);
+                    out.tape(channel, Cue::Resize { columns: size.columns, rows: size.rows });
                 }
             }
             Event::Start { channel, program } => self.start_program(now, channel, program, out),
             Event::Data { channel, bytes } => {
+                self.tape_input(channel, &bytes, out);
                 self.turn(channel, out, |console, emits| console.input(now, &bytes, emits));
             }
             Event::Eof { channel } => {
@@ -254,21 +272,35 @@ impl SshDialogue {
             seed: derived(&self.visit.seed, format!("shell {}", self.started).as_bytes()),
         };
         let shell = Shell::new(Arc::clone(&self.shared.machine), vfs, account, visitor);
-        let terminal = self.terminals.get(&channel);
+        let terminal = self.terminals.get(&channel).cloned();
+        let taped = match &program {
+            Program::Subsystem(_) => false,
+            Program::Exec(line) => !line.starts_with(b"scp "),
+            Program::Shell => true,
+        };
         let (mut console, line) = match program {
             Program::Subsystem(name) => {
                 self.note("subsystem", &name, out);
                 if name != b"sftp" {
                     return self.server.start_reply(false);
                 }
+                out.tape(channel, Cue::Mark(b"sftp".to_vec()));
                 (Console::sftp(shell), None)
             }
             Program::Exec(line) => (Console::exec(shell, &line, terminal.is_some()), Some(line)),
-            Program::Shell => match terminal {
+            Program::Shell => match &terminal {
                 Some((term, size)) => (Console::interactive(shell, term, size.columns, size.rows), None),
                 None => (Console::script(shell), None),
             },
         };
+        if let Some((_, size)) = &terminal {
+            out.tape(channel, Cue::Resize { columns: size.columns, rows: size.rows });
+        }
+        match &line {
+            Some(line) => out.tape(channel, Cue::Mark([b"exec: ", &line[..]].concat())),
+            None if taped => out.tape(channel, Cue::Mark(b"shell".to_vec())),
+            None => {}
+        }
         let mut emits = Vec::new();
         console.window(WINDOW);
         console.start(now, &mut emits);
@@ -285,7 +317,7 @@ impl SshDialogue {
             }
         }
         self.server.start_reply(true);
-        self.running.insert(channel, Running { console, wake: None, backlog: Vec::new(), exit: None });
+        self.running.insert(channel, Running { console, wake: None, backlog: Vec::new(), exit: None, taped });
         self.emit(channel, emits, out);
     }
 
@@ -314,11 +346,13 @@ impl SshDialogue {
                     out.send(self.server.take_output());
                     self.keep(file, out);
                 }
-                Emit::Stdout(bytes) => running.backlog.push((false, bytes)),
-                Emit::Stderr(bytes) => running.backlog.push((true, bytes)),
+                Emit::Stdout(bytes) => running.say(channel, false, bytes, out),
+                Emit::Stderr(bytes) => running.say(channel, true, bytes, out),
                 Emit::Wake(at) => running.wake = at,
                 Emit::Exit(status) => {
-                    running.exit = Some(status.unsigned_abs() & 0xff);
+                    let status = status.unsigned_abs() & 0xff;
+                    out.tape(channel, Cue::Mark(format!("exit {status}").into_bytes()));
+                    running.exit = Some(status);
                     running.wake = None;
                     ended = true;
                 }
@@ -344,6 +378,21 @@ impl SshDialogue {
         };
         self.turn(*channel, out, |console, emits| console.wake(now, emits));
         true
+    }
+
+    /// Records what the visitor typed. What comes without a terminal is mostly files, which are kept as such.
+    fn tape_input(&mut self, channel: u32, bytes: &[u8], out: &mut Actions) {
+        if !self.running.get(&channel).is_some_and(|running| running.taped) {
+            return;
+        }
+        let mut bytes = bytes;
+        if !self.terminals.contains_key(&channel) {
+            bytes = bytes.get(..self.loose).unwrap_or(bytes);
+            self.loose -= bytes.len();
+        }
+        if !bytes.is_empty() {
+            out.tape(channel, Cue::Input(bytes.to_vec()));
+        }
     }
 
     /// Hands the channels what they take, and the end of programs whose output is all handed over.

@@ -115,6 +115,7 @@ impl Carrier<'_> {
                     Action::Record(body) => self.seen.lock().unwrap().bodies.push(body),
                     Action::Artifact(bytes) => self.seen.lock().unwrap().artifacts.push(bytes),
                     Action::Pause(span) => std::thread::sleep(span),
+                    Action::Tape { .. } => {}
                     Action::Wake(at) => self.wake = at,
                     Action::Listen => {
                         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

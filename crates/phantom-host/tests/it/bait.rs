@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use phantom_core::dialogue::{Action, Actions, Dialogue, Protocol, SideEvent, Visit};
 use phantom_core::event::{Command, Note, Service};
+use phantom_core::recording::Cue;
 use phantom_core::{Body, Timestamp, Untrusted};
 
 pub(crate) struct Lines;
@@ -33,6 +34,10 @@ impl Talk {
         let mut words = text.split(' ');
         let verb = words.next().unwrap_or_default();
         let number: usize = words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
+        if verb == "tape" {
+            out.tape(3, Cue::Input(line.to_vec()));
+            out.tape(3, Cue::Output(vec![b't'; number]));
+        }
         if verb == "artifact" {
             out.push(Action::Artifact(vec![b'a'; number]));
         }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 use phantom_core::frame::FromCore;
+use phantom_core::recording::{Cue, Entry, read};
 use phantom_host::Limits;
 
 use crate::world::{Peer, World};
@@ -23,6 +24,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("pauses_wakeups_and_closing_keep_their_order", order),
         test("slow_readers_and_resets_are_survived", rude),
         test("artifacts_come_before_the_event_that_names_them", artifacts),
+        test("a_recording_is_stored_before_the_reply_and_once", recording),
         test("side_connections_of_the_peer_alone", side),
         test("the_same_within_the_jail", jailed),
     ]
@@ -66,6 +68,36 @@ fn restart() -> Result<(), Failed> {
     assert!(journal.events.iter().all(|event| event.session == first.session && event.src == first.src));
     assert_eq!(first.src.map(|src| src.port), Some(peer.stream.local_addr()?.port()));
     assert_eq!(first.dst.map(|dst| dst.port), Some(world.address.port()));
+    Ok(())
+}
+
+fn recording() -> Result<(), Failed> {
+    let world = World::new(Limits { recording: 300_000, ..Limits::default() });
+    let mut peer = world.connect();
+    peer.hear();
+    world.withhold(true);
+    peer.say("tape 200000");
+    world.until("recorded", |journal| journal.recordings.values().any(|bytes| bytes.len() > 200_000));
+    assert!(peer.silent(Duration::from_millis(200)), "replied without a recording");
+    world.tell(FromCore::Hello);
+    world.until("sent again", |journal| journal.hellos.len() == 2);
+    world.withhold(false);
+    assert_eq!(peer.hear(), "ok tape 200000");
+    assert_eq!(peer.ask("tape 200000"), "ok tape 200000");
+    assert_eq!(peer.ask("quit"), "ok quit");
+    world.until("closed", |journal| !journal.closed().is_empty());
+    let journal = world.journal.lock()?;
+    let (session, bytes) = journal.recordings.first_key_value().ok_or("no recording")?;
+    assert_eq!(Some(session), journal.events[0].session.map(|session| session.to_string()).as_ref());
+    assert_eq!(journal.closed()[0].recording, Some(bytes.len() as u64));
+    assert!(bytes.len() < 300_100, "{}", bytes.len());
+    let entries: Vec<Entry> = read(bytes).collect();
+    assert!(entries.iter().all(|entry| entry.channel == 3) && entries.is_sorted_by_key(|entry| entry.at));
+    assert_eq!(entries[0].cue, Cue::Input(b"tape 200000".to_vec()));
+    assert_eq!(entries.last().map(|entry| &entry.cue), Some(&Cue::Mark(b"the recording is full".to_vec())));
+    let shown: usize =
+        entries.iter().map(|entry| if let Cue::Output(o) = &entry.cue { o.len() } else { 0 }).sum();
+    assert!((200_000..300_000).contains(&shown), "{shown}");
     Ok(())
 }
 

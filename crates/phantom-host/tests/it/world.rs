@@ -27,6 +27,7 @@ pub(crate) struct Journal {
     ids: BTreeSet<String>,
     pub(crate) redelivered: usize,
     pub(crate) artifacts: BTreeMap<String, Vec<u8>>,
+    pub(crate) recordings: BTreeMap<String, Vec<u8>>,
     pub(crate) hellos: Vec<u64>,
     pub(crate) status: HostStatus,
     pub(crate) wire: Vec<Vec<u8>>,
@@ -172,6 +173,13 @@ fn keep(channel: &Channel, journal: &Mutex<Journal>) {
                     whole.extend_from_slice(&bytes);
                     assert!(whole.len() as u64 <= total);
                 }
+                seq
+            }
+            ToCore::Recording { seq, session, offset, bytes } => {
+                let whole = book.recordings.entry(session.to_string()).or_default();
+                assert!(offset <= whole.len() as u64, "a gap");
+                let known = whole.len() - usize::try_from(offset).unwrap();
+                whole.extend_from_slice(bytes.get(known..).unwrap_or_default());
                 seq
             }
         };

@@ -25,6 +25,7 @@ use super::health::Health;
 use super::intake::Intake;
 use super::live::{Handle, Order, effective};
 use super::now;
+use super::recordings::Recordings;
 use super::visits::Visits;
 use crate::control::{Ask, CoreOrders, Ended, Told};
 use crate::settings::KeepPackets;
@@ -44,6 +45,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) orders: &'a CoreOrders,
     pub(crate) journal: Arc<Mutex<Journal>>,
     pub(crate) artifacts: Artifacts,
+    pub(crate) recordings: Recordings,
     pub(crate) evidence: Vec<Channel>,
     pub(crate) control: Channel,
     pub(crate) handle: Arc<Handle>,
@@ -177,28 +179,37 @@ impl<'a> Desk<'a> {
             }
             ToCore::Artifact { seq, sha256, offset, total, bytes } if self.admits(host, seq) => {
                 let piece = Piece { sha256: &sha256, offset, total, bytes: &bytes };
-                loop {
-                    match self.parts.artifacts.take(host, &piece) {
-                        Ok(()) => break,
-                        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                            self.host_fault(host, &error.to_string(), round);
-                            break;
-                        }
-                        // No space: what cannot be kept is not acknowledged.
-                        Err(error) => {
-                            self.wait_for_space(&format!("artifacts: {error}"))?;
-                            if self.stopping {
-                                return Ok(());
-                            }
-                        }
-                    }
-                }
-                self.release();
-                self.taken(host, seq);
+                self.keep(host, seq, round, |parts| parts.artifacts.take(host, &piece))?;
+            }
+            ToCore::Recording { seq, session, offset, bytes } if self.admits(host, seq) => {
+                self.keep(host, seq, round, |parts| parts.recordings.take(session, offset, &bytes))?;
             }
             ToCore::Status(status) => self.parts.handle.status(&self.role_of(host), status),
-            ToCore::Event { .. } | ToCore::Artifact { .. } | ToCore::Wire(_) => {}
+            ToCore::Event { .. } | ToCore::Artifact { .. } | ToCore::Recording { .. } | ToCore::Wire(_) => {}
         }
+        Ok(())
+    }
+
+    /// Writes what is no event, waiting for space where there is none: what cannot be kept is not acknowledged.
+    fn keep(
+        &mut self,
+        host: usize,
+        seq: u64,
+        round: &mut Round,
+        mut write: impl FnMut(&mut Parts<'a>) -> io::Result<()>,
+    ) -> Result<()> {
+        while let Err(error) = write(&mut self.parts) {
+            if error.kind() == io::ErrorKind::InvalidData {
+                self.host_fault(host, &error.to_string(), round);
+                break;
+            }
+            self.wait_for_space(&error.to_string())?;
+            if self.stopping {
+                return Ok(());
+            }
+        }
+        self.release();
+        self.taken(host, seq);
         Ok(())
     }
 
@@ -328,6 +339,9 @@ impl<'a> Desk<'a> {
         let fresh = fresh.unwrap_or_default();
         for event in &fresh {
             self.visits.see(event);
+            if let (Body::Closed(_), Some(session)) = (&event.body, event.session) {
+                self.parts.recordings.close(session);
+            }
             self.parts.handle.show(event);
         }
         let observations: Vec<Input> =
@@ -416,6 +430,7 @@ impl<'a> Desk<'a> {
         let expired = self.ledger.expire(now());
         self.decide(expired)?;
         self.acknowledge()?;
+        self.parts.recordings.tidy();
         let settings = &self.parts.orders.plan.settings;
         let keep = [Cursor { seq: self.parts.passed.load(Ordering::Relaxed) }];
         let older = SystemTime::now().checked_sub(settings.store.retain);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,14 +12,14 @@ use phantom_api::{
 };
 use phantom_core::event::Action;
 use phantom_core::frame::HostStatus;
-use phantom_core::{Event, Timestamp, from_micros};
+use phantom_core::{Event, SessionId, Timestamp, from_micros};
 use phantom_flow::WireCounters;
 use phantom_respond::Mode;
 use tokio::sync::broadcast;
 
 use super::health::Health;
 use super::intake::Intake;
-use crate::control::CoreOrders;
+use crate::control::{CoreOrders, Places};
 
 /// How long the API waits for the desk.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,6 +36,7 @@ pub(crate) struct Handle {
     health: Arc<Health>,
     desk: SyncSender<Intake>,
     policy: PolicyView,
+    recordings: PathBuf,
     view: Mutex<View>,
 }
 
@@ -71,7 +73,8 @@ impl Handle {
         if orders.capture {
             view.roles.insert("capture".into(), Role::default());
         }
-        Self { live, health, desk, policy: policy_view(orders), view: Mutex::new(view) }
+        let recordings = Places(orders.plan.data_dir.clone()).recordings();
+        Self { live, health, desk, policy: policy_view(orders), recordings, view: Mutex::new(view) }
     }
 
     pub(crate) fn started(&self, role: &str, at: i64, missing: Vec<String>) {
@@ -239,6 +242,11 @@ impl Node for Handle {
 
     fn subscribe(&self) -> broadcast::Receiver<Live> {
         self.live.subscribe()
+    }
+
+    fn recording(&self, session: SessionId) -> Result<Option<Vec<u8>>, NodeError> {
+        super::read_recording(&self.recordings, session)
+            .map_err(|error| NodeError::Unavailable(format!("the recording cannot be read: {error}")))
     }
 
     fn policy(&self) -> PolicyView {

@@ -12,5 +12,6 @@ mod cli;
 mod crash;
 mod limits;
 mod node;
+mod recording;
 mod response;
 mod visits;

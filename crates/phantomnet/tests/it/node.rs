@@ -166,6 +166,12 @@ impl Node {
 
     /// Asks the API.
     pub(crate) fn get(&self, path: &str) -> Value {
+        let text = self.text(path);
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("GET {path}: {error}: {text}"))
+    }
+
+    /// Asks the API for what is no JSON.
+    pub(crate) fn text(&self, path: &str) -> String {
         let url = format!("http://{}{path}", self.options.api);
         let mut response = ureq::get(&url)
             .config()
@@ -181,7 +187,7 @@ impl Node {
             "GET {path}: {}: {text}",
             response.status()
         );
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("GET {path}: {error}: {text}"))
+        text
     }
 
     /// Deletes through the API; the status.

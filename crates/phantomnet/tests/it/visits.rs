@@ -11,13 +11,13 @@ use crate::node::{Node, Options};
 
 const LOGIN: &str = "[honeypot.login]\naccept = [\"*:opensesame\"]\n";
 
-fn node(dir: &std::path::Path) -> Node {
+pub(crate) fn node(dir: &std::path::Path) -> Node {
     let mut options = Options::in_dir(dir);
     options.more.push_str(LOGIN);
     Node::start(options)
 }
 
-fn ssh(address: SocketAddr, extra: &[&str], remote: &[&str]) -> Command {
+pub(crate) fn ssh(address: SocketAddr, extra: &[&str], remote: &[&str]) -> Command {
     let mut command = Command::new("sshpass");
     command
         .args(["-p", "opensesame", "ssh", "-F", "none", "-o", "StrictHostKeyChecking=no"])
