@@ -30,7 +30,17 @@ export async function send<T>(method: 'POST' | 'PATCH' | 'DELETE', path: string,
   return ask<T>(method, address(path), body)
 }
 
+/** As `get`, for what is no JSON. */
+export async function text(path: string, signal?: AbortSignal): Promise<string> {
+  return (await answer('GET', address(path), undefined, signal)).text()
+}
+
 async function ask<T>(method: string, url: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const response = await answer(method, url, body, signal)
+  return (response.status === 204 ? undefined : await response.json()) as T
+}
+
+async function answer(method: string, url: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
   const headers: Record<string, string> = { accept: 'application/json' }
   // The node refuses unsafe requests of a browser without this header, which no other site's page can set.
   if (method !== 'GET') headers['x-phantomnet-csrf'] = '1'
@@ -43,7 +53,7 @@ async function ask<T>(method: string, url: string, body?: unknown, signal?: Abor
     throw new ApiError(0, 'The node cannot be reached.')
   }
   if (!response.ok) throw await failure(response)
-  return (response.status === 204 ? undefined : await response.json()) as T
+  return response
 }
 
 async function failure(response: Response): Promise<ApiError> {

@@ -1,9 +1,13 @@
+import { lazy, Suspense } from 'react'
 import { useEvents, useHoneypots, useSession, useSessions } from '../api/queries'
 import { bytes, endpoint, span } from '../lib/format'
 import { useParameter } from '../lib/router'
 import { escapeText } from '../lib/untrusted'
-import { Answer, Bytes, Chip, Choice, Fact, Heading, Pages, Panel, SourceLink, Time } from '../ui/parts'
+import { Answer, Bytes, Chip, Choice, Fact, Heading, Loading, Pages, Panel, SourceLink, Time } from '../ui/parts'
 import { EventTable, happened, SessionTable } from '../ui/tables'
+
+// A terminal emulator comes with it: only whoever looks at a recording need wait for that.
+const Recording = lazy(() => import('../play/recording'))
 
 export function SessionsPage() {
   const [service, setService] = useParameter('service')
@@ -75,6 +79,13 @@ export function SessionPage({ id }: { id: string }) {
               <Fact name="Ended by">{session.why ? <Chip>{escapeText(session.why)}</Chip> : session.closed ? 'peer or protocol' : 'nobody yet'}</Fact>
             </dl>
           </Panel>
+          {session.accepted && session.service === 'ssh' && (
+            <Panel title="Recording">
+              <Suspense fallback={<Loading what="the player" />}>
+                <Recording session={id} />
+              </Suspense>
+            </Panel>
+          )}
           <Panel title="Events, newest first">
             <Pages of={events} what="events" empty="No event of this session is kept.">
               {(items) => <EventTable events={items} />}
