@@ -13,6 +13,7 @@
 pub mod ftp;
 pub mod http;
 pub mod login;
+mod machine;
 pub mod persona;
 pub mod shell;
 pub mod ssh;

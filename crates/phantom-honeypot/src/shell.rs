@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use phantom_core::Timestamp;
 
+use crate::machine::{Arrival, Live, SSH_PORT, SharedLive, Ticket, View, address};
 use crate::vfs::{Base, Cred, Dropped, Limits, Vfs};
 use crate::{Persona, persona::Draw};
 use io::{Desc, IoHandle};
@@ -150,16 +151,11 @@ pub struct Shell {
     umask: u32,
     line: u32,
     draw: Draw,
-    state: Arc<Mutex<State>>,
-}
-
-/// What all processes of one login change together.
-#[derive(Debug, Default)]
-struct State {
-    /// Services that were killed; at most as many as there are.
-    killed: std::collections::BTreeSet<i64>,
-    /// The name that root gave the machine.
-    hostname: Option<String>,
+    /// Keeps the login's processes in the list.
+    ticket: Arc<Ticket>,
+    live: SharedLive,
+    /// The nearest shell that `ps` lists.
+    listed: u32,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -173,7 +169,23 @@ impl Shell {
     /// A login shell of `account` over `vfs`; several shells of one visit may share the file system.
     pub fn new(machine: Arc<Machine>, vfs: SharedVfs, account: Account, visitor: Visitor) -> Self {
         let draw = Draw::new(&visitor.seed, "shell");
-        let pid = facts::pid(&machine.persona, visitor.at) + 3;
+        let live = vfs.lock().unwrap_or_else(PoisonError::into_inner).live();
+        let ssh = machine.base.host().processes.iter().find(|p| p.unit == "ssh.service");
+        let ticket = Live::arrive(
+            &live,
+            &Arrival {
+                peer: visitor.peer,
+                local: visitor.local.ip(),
+                at: visitor.at,
+                user: &account.name,
+                uid: account.cred.uid,
+                gid: account.cred.gid,
+                home: account.home.as_bytes(),
+                parent: ssh.map_or(1, |p| p.pid),
+                newest: facts::pid(&machine.persona, visitor.at),
+            },
+        );
+        let pid = ticket.pid;
         let cwd = account.home.clone().into_bytes();
         let mut shell = Self {
             machine,
@@ -200,7 +212,9 @@ impl Shell {
             umask: 0o022,
             line: 1,
             draw,
-            state: Arc::default(),
+            listed: ticket.pid,
+            ticket: Arc::new(ticket),
+            live,
         };
         if shell.vfs().stat(&shell.account.cred, &shell.cwd).is_err() {
             shell.cwd = b"/".to_vec();
@@ -211,7 +225,8 @@ impl Shell {
 
     fn environment(&mut self) {
         let root = self.account.cred.uid == 0;
-        let (peer, local) = (self.visitor.peer, self.visitor.local);
+        let peer = self.visitor.peer;
+        let local = SocketAddr::new(address(&self.machine.persona, self.visitor.local.ip()), SSH_PORT);
         let name = self.account.name.clone();
         let ip = |a: SocketAddr| a.ip().to_canonical().to_string();
         let list = [
@@ -255,12 +270,17 @@ impl Shell {
         self.vfs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn live(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The running machine as this shell sees it.
+    fn look<T>(&self, look: impl FnOnce(View<'_>) -> T) -> T {
+        self.vfs().with_machine(look)
     }
 
     fn hostname(&self) -> String {
-        self.state().hostname.clone().unwrap_or_else(|| self.machine.persona.hostname.clone())
+        self.live().hostname.clone().unwrap_or_else(|| self.machine.persona.hostname.clone())
     }
 
     /// Files the session wrote, to be stored as artifacts when it ends.

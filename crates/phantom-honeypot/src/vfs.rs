@@ -4,13 +4,14 @@ mod base;
 mod change;
 mod debian;
 mod evidence;
+mod live;
 mod node;
 mod open;
 mod path;
 
 pub use base::Base;
 pub use change::SetAttr;
-pub(crate) use debian::{GROUPS, SYSTEM};
+pub(crate) use debian::SYSTEM;
 pub use node::{Cred, Errno, Kind, Limits, Stat};
 pub use open::OpenFlags;
 pub use path::{join, split};
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use phantom_core::Timestamp;
 
+use crate::machine::{ProcAttr, SharedLive, is_proc};
 use node::Attr;
 use path::parts;
 
@@ -38,6 +40,7 @@ pub struct Vfs {
     bytes: usize,
     removed: Vec<Dropped>,
     held: open::Held,
+    live: SharedLive,
 }
 
 #[derive(Debug, Clone)]
@@ -83,6 +86,7 @@ impl Vfs {
             bytes: 0,
             removed: Vec::new(),
             held: HashMap::new(),
+            live: SharedLive::default(),
         }
     }
 
@@ -163,6 +167,11 @@ impl Vfs {
     }
 
     fn attr(&self, ino: Ino) -> Result<Attr, Errno> {
+        if is_proc(ino) {
+            let told = self.with_machine(|view| view.node(ino)).ok_or(Errno::ENOENT)?;
+            let ProcAttr { kind, mode, uid, gid, mtime } = told;
+            return Ok(Attr { kind, mode, uid, gid, mtime, atime: None, nlink: 1 });
+        }
         match self.changed.get(&ino) {
             Some(node) => Ok(node.attr),
             None => self.base.attr(ino).ok_or(Errno::ENOENT),
@@ -170,6 +179,14 @@ impl Vfs {
     }
 
     fn child(&self, dir: Ino, name: &[u8]) -> Option<Ino> {
+        if is_proc(dir) {
+            return self.with_machine(|view| view.child(dir, name));
+        }
+        if dir == Base::ROOT
+            && let Some(mounted) = self.base.host.tree.mounted(name)
+        {
+            return Some(mounted);
+        }
         if let Some(Node { body: Body::Dir(names), .. }) = self.changed.get(&dir)
             && let Some(own) = names.get(name)
         {
@@ -179,9 +196,12 @@ impl Vfs {
     }
 
     fn target(&self, ino: Ino) -> Vec<u8> {
+        if is_proc(ino) {
+            return self.with_machine(|view| view.text(ino));
+        }
         match self.changed.get(&ino) {
             Some(Node { body: Body::Link(target), .. }) => target.clone(),
-            _ => self.base.read(ino, self.now, 0, self.limits.path),
+            _ => self.base.read(ino, 0, self.limits.path),
         }
     }
 
@@ -194,6 +214,7 @@ impl Vfs {
         let size = match self.changed.get(&ino).map(|node| &node.body) {
             Some(Body::File(bytes) | Body::Link(bytes)) => bytes.len() as u64,
             Some(Body::Dir(_)) => 4096,
+            None if is_proc(ino) => self.with_machine(|view| view.size(ino)),
             Some(Body::Base) | None => self.base.size(ino),
         };
         let nlink = if attr.kind == Kind::Dir {
@@ -269,6 +290,11 @@ impl Vfs {
     }
 
     fn content(&self, ino: Ino, offset: u64, len: usize) -> Vec<u8> {
+        if is_proc(ino) {
+            let text = self.with_machine(|view| view.text(ino));
+            let from = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
+            return text.get(from..from.saturating_add(len).min(text.len())).unwrap_or(&[]).to_vec();
+        }
         match self.changed.get(&ino).map(|node| &node.body) {
             Some(Body::File(bytes) | Body::Link(bytes)) => {
                 let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
@@ -276,7 +302,7 @@ impl Vfs {
                 bytes.get(from..to).unwrap_or(&[]).to_vec()
             }
             Some(Body::Dir(_)) => Vec::new(),
-            Some(Body::Base) | None => self.base.read(ino, self.now, offset, len),
+            Some(Body::Base) | None => self.base.read(ino, offset, len),
         }
     }
 
@@ -297,6 +323,11 @@ impl Vfs {
     }
 
     fn names(&self, ino: Ino) -> Vec<(Vec<u8>, Ino)> {
+        if is_proc(ino) {
+            let mut all = self.with_machine(|view| view.names(ino));
+            all.sort();
+            return all;
+        }
         let mut all: BTreeMap<Vec<u8>, Ino> =
             self.base.children(ino).map(|(name, ino)| (name.to_vec(), ino)).collect();
         if let Some(Node { body: Body::Dir(names), .. }) = self.changed.get(&ino) {
@@ -306,6 +337,10 @@ impl Vfs {
                     None => all.remove(name),
                 };
             }
+        }
+        if ino == Base::ROOT {
+            let mounted = |name: &[u8]| Some((name.to_vec(), self.base.host.tree.mounted(name)?));
+            all.extend([&b"proc"[..], b"sys"].into_iter().filter_map(mounted));
         }
         all.into_iter().collect()
     }

@@ -5,6 +5,7 @@ mod lookup;
 mod print;
 mod test;
 
+pub(super) use jobs::{SIGNALS, signal};
 pub(super) use print::{quote, unescape};
 pub(super) use test::test;
 

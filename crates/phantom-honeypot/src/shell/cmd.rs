@@ -1,10 +1,20 @@
 //! Builtins and programs.
 
+mod accounts;
+mod cron;
 mod ctx;
+mod dpkg;
 mod files;
+mod hardware;
+mod logins;
 mod more;
+mod network;
+mod procs;
+mod ps;
 mod registry;
 mod runners;
+mod services;
+mod sockets;
 mod system;
 mod text;
 
@@ -14,6 +24,7 @@ use super::Shell;
 use super::builtins::builtin;
 pub(super) use super::builtins::{BUILTINS, unescape};
 use super::io::Stop;
+use crate::machine::{Live, Process, Ticket, Tty};
 use crate::vfs::{Kind, join};
 pub(super) use ctx::show;
 use ctx::{Ctx, Need, has_flag};
@@ -101,6 +112,7 @@ async fn by_path(sh: &mut Shell, name: &[u8], path: &[u8], args: Vec<Vec<u8>>) -
         let (real, typed) = (program(&base(&own)), program(&base(name)));
         let row = typed.filter(|typed| real.is_none_or(|real| real.file() == typed.file())).or(real);
         if let Some(row) = row {
+            let _ticket = (!matches!(row.run, Run::Builtin)).then(|| sh.started(name, &own, &args));
             return match row.run {
                 Run::Plain(f) => Box::pin(plain(sh, row.name.to_owned(), args, f)).await,
                 Run::Waits(f) => f(sh, row.name, args).await,
@@ -114,7 +126,11 @@ async fn by_path(sh: &mut Shell, name: &[u8], path: &[u8], args: Vec<Vec<u8>>) -
         sh.complain(&format!("{}: cannot execute binary file: Exec format error", show(name)))?;
         return Ok(126);
     }
+    let mut words = vec![name.to_vec()];
+    words.extend(args.iter().cloned());
+    let ticket = sh.started(b"/bin/sh", b"/usr/bin/dash", &words);
     let mut child = sh.fork()?;
+    child.listed = ticket.pid;
     child.args = args;
     child.name = name.to_vec();
     child.interactive = false;
@@ -129,6 +145,43 @@ fn ended(result: Result<i32, Stop>) -> Result<i32, Stop> {
 }
 
 impl Shell {
+    /// Puts a program in the list of processes for as long as the ticket is held.
+    fn started(&mut self, name: &[u8], exe: &[u8], args: &[Vec<u8>]) -> Ticket {
+        let pid = self.next_pid();
+        let base = name.rsplit(|b| *b == b'/').next().unwrap_or(name);
+        let mut cmdline = name.to_vec();
+        cmdline.push(0);
+        for arg in args {
+            cmdline.extend_from_slice(arg.get(..arg.len().min(1024)).unwrap_or(arg));
+            cmdline.push(0);
+        }
+        let size = 5_000 + exe.iter().map(|b| u64::from(*b)).sum::<u64>() % 6_000;
+        let process = Process {
+            pid,
+            ppid: self.listed,
+            sid: self.ticket.pid,
+            uid: self.account.cred.uid,
+            gid: self.account.cred.gid,
+            comm: show(base).chars().take(15).collect(),
+            cmdline,
+            exe: show(exe),
+            cwd: self.cwd.clone(),
+            tty: Tty::None,
+            start: self.io.now(),
+            state: 'R',
+            nice: 0,
+            threads: 1,
+            vsz_kib: size / 4 * 4,
+            rss_kib: size * 2 / 5 / 4 * 4,
+            load_ppm: 0,
+            unit: String::new(),
+        };
+        if self.io.lock().pty {
+            self.live().set_terminal(self.ticket.pid);
+        }
+        Live::start(&self.live, self.ticket.pid, process)
+    }
+
     /// `-bash: what` in a login, `bash: line 1: what` elsewhere: how an unknown command is answered.
     fn complain_plain(&mut self, what: &str) -> Result<(), Stop> {
         if self.name == b"sh" {
@@ -138,3 +191,6 @@ impl Shell {
         self.complain(what)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,6 +30,7 @@ impl Shell {
         );
         let _ = self.io.print(false, &[text.as_bytes(), &motd].concat());
         self.interactive = true;
+        self.live().set_terminal(self.pid);
         match self.prompting().await {
             Ok(status) | Err(Stop::Exit(status)) => status,
             Err(_) => KILLED,
@@ -197,6 +198,12 @@ impl Shell {
         self.set(b"SHLVL", b"0");
         let parsed = parse(&line);
         self.record(&line, &parsed);
+        let single = match &parsed {
+            Ok(Node::List(all)) => matches!(all.as_slice(), [(Node::Simple(_), false)]),
+            parsed => matches!(parsed, Ok(Node::Simple(_))),
+        };
+        let cmdline = [b"bash\0-c\0", line.as_slice(), b"\0"].concat();
+        self.live().set_line(self.pid, &cmdline, single);
         let result = self.run_parsed(parsed).await;
         self.ended(result)
     }
@@ -275,9 +282,8 @@ impl Shell {
     }
 
     pub(super) fn next_pid(&mut self) -> u32 {
-        let base = facts::pid(self.machine.persona(), self.io.now());
-        self.last_background = self.last_background.max(self.pid).max(base) + 1;
-        self.last_background
+        let newest = facts::pid(self.machine.persona(), self.io.now());
+        self.live().next_pid(newest)
     }
 
     /// Runs a node as a process of its own: exits and returns end it alone.

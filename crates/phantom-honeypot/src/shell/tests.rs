@@ -7,7 +7,7 @@ fn at() -> Timestamp {
     from_micros(1_763_900_000_000_000)
 }
 
-fn shell(user: &str) -> Shell {
+pub(in crate::shell) fn shell(user: &str) -> Shell {
     let machine = Machine::new(Arc::new(Persona::generate([3; 32], at())));
     let (vfs, account) = machine.login(user.as_bytes(), at());
     let visitor = Visitor {
@@ -20,7 +20,7 @@ fn shell(user: &str) -> Shell {
 }
 
 /// Runs `bash -c line` as root with no input; what it printed and its status.
-fn run(line: &str) -> (String, String, i32) {
+pub(in crate::shell) fn run(line: &str) -> (String, String, i32) {
     let mut console = Console::exec(shell("root"), line.as_bytes(), false);
     let mut out = Vec::new();
     console.start(at(), &mut out);
@@ -44,7 +44,7 @@ fn run(line: &str) -> (String, String, i32) {
 }
 
 #[track_caller]
-fn check(line: &str, stdout: &str) {
+pub(in crate::shell) fn check(line: &str, stdout: &str) {
     let (out, err, _) = run(line);
     assert_eq!((out.as_str(), err.as_str()), (stdout, ""), "{line}");
 }
@@ -90,7 +90,7 @@ fn failures_are_worded_as_bash_words_them() {
         ("echo )", "bash: line 1: syntax error near unexpected token `)'\n", 2),
         ("ls /nope", "ls: cannot access '/nope': No such file or directory\n", 2),
         ("sh -c foo", "sh: 1: foo: not found\n", 127),
-        ("echo x > /proc/x", "bash: line 1: /proc/x: Read-only file system\n", 1),
+        ("echo x > /proc/x", "bash: line 1: /proc/x: No such file or directory\n", 1),
         ("exit 7", "", 7),
     ] {
         let (_, err, got) = run(line);
@@ -144,13 +144,14 @@ fn every_listed_program_is_a_command_we_have_and_every_program_is_listed() {
     let shell = shell("root");
     let helpers = ["/usr/lib/openssh/sftp-server".to_owned()];
     listed.extend(helpers);
+    let packages = crate::machine::packages::installed(shell.machine.persona());
     for row in cmd::rows() {
         let path = format!("{}/{}", row.dir, row.name);
         assert!(listed.contains(&path), "{path} is not in the tree");
         let stat = shell.vfs().stat(&shell.account.cred, path.as_bytes());
         let stat = stat.unwrap_or_else(|e| panic!("{path} leads nowhere: {e}"));
         assert!(stat.mode & 0o111 == 0o111 && stat.size > 0, "{path}");
-        assert!(facts::PACKAGES.iter().any(|(name, _, _)| *name == row.package), "{}", row.package);
+        assert!(packages.iter().any(|p| p.name == row.package), "{}", row.package);
     }
 }
 
@@ -203,7 +204,7 @@ fn small_programs() {
 fn processes_and_limits() {
     for (line, wanted, status) in [
         ("kill 99999", "bash: line 1: kill: (99999) - No such process\n", 1),
-        ("kill -9 612; kill 612", "bash: line 1: kill: (612) - No such process\n", 1),
+        ("p=$(pidof cron); kill -9 $p; kill $p 2>/dev/null; pidof cron", "", 1),
         ("kill abc", "bash: line 1: kill: abc: arguments must be process or job IDs\n", 1),
         ("kill -XX 1", "bash: line 1: kill: XX: invalid signal specification\n", 1),
         ("kill %1", "bash: line 1: kill: %1: no such job\n", 1),

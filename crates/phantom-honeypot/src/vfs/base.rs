@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use phantom_core::Timestamp;
-
 use super::node::Attr;
 use crate::Persona;
+use crate::machine::Host;
 
 /// The tree of the machine before anybody touched it; shared by all sessions.
 #[derive(Debug)]
 pub struct Base {
-    pub(super) persona: Arc<Persona>,
+    pub(super) host: Host,
     pub(super) nodes: Vec<BaseNode>,
 }
 
@@ -28,8 +27,6 @@ pub(super) enum BaseBody {
     Bytes(Vec<u8>),
     /// A program: an ELF header and bytes drawn from the path, this many in all.
     Program(u64),
-    /// Text made when read; its size is told as 0, as all of /proc.
-    Live(fn(&Persona, Timestamp) -> String),
     /// Reads as zeros.
     Zeros,
 }
@@ -41,6 +38,11 @@ impl Base {
     /// The persona's tree.
     pub fn debian(persona: Arc<Persona>) -> Arc<Self> {
         Arc::new(super::debian::tree(persona))
+    }
+
+    /// The machine that runs on it.
+    pub(crate) fn host(&self) -> &Host {
+        &self.host
     }
 
     fn node(&self, ino: u64) -> Option<&BaseNode> {
@@ -79,25 +81,15 @@ impl Base {
         match self.node(ino).map(|node| &node.body) {
             Some(BaseBody::Bytes(bytes)) => bytes.len() as u64,
             Some(BaseBody::Program(size)) => *size,
-            Some(BaseBody::Dir(_)) if !self.read_only(ino) => 4096,
+            Some(BaseBody::Dir(_)) => 4096,
             _ => 0,
         }
     }
 
-    /// Whether it lies in /proc, where nothing is made.
-    pub(super) fn read_only(&self, ino: u64) -> bool {
-        self.node(ino).is_some_and(|node| node.path == b"/proc" || node.path.starts_with(b"/proc/"))
-    }
-
-    pub(super) fn read(&self, ino: u64, now: Timestamp, offset: u64, len: usize) -> Vec<u8> {
+    pub(super) fn read(&self, ino: u64, offset: u64, len: usize) -> Vec<u8> {
         let Some(node) = self.node(ino) else { return Vec::new() };
-        let live;
         let bytes: &[u8] = match &node.body {
             BaseBody::Bytes(bytes) => bytes,
-            BaseBody::Live(make) => {
-                live = make(&self.persona, now).into_bytes();
-                &live
-            }
             BaseBody::Program(size) => return program(&node.path, *size, offset, len),
             BaseBody::Zeros => return vec![0; len.min(1 << 20)],
             BaseBody::Dir(_) => return Vec::new(),

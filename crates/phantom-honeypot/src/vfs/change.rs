@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Attr, Body, Cred, Dropped, Errno, Ino, Kind, Node, Vfs, join, split};
+use crate::machine::is_proc;
 use phantom_core::Timestamp;
 
 /// What [`Vfs::set_attr`] changes.
@@ -43,8 +44,9 @@ impl Vfs {
 
     fn may_write(&self, who: &Cred, dir: Ino, old: Option<Ino>) -> Result<(), Errno> {
         let attr = self.attr(dir)?;
-        if self.base.read_only(dir) {
-            return Err(if who.uid == 0 { Errno::EROFS } else { Errno::EACCES });
+        if is_proc(dir) || old.is_some_and(is_proc) {
+            // Nothing is made in /proc; what is there is not removed.
+            return Err(if old.is_some() { Errno::EPERM } else { Errno::ENOENT });
         }
         if !attr.allows(who, 3) {
             return Err(Errno::EACCES);
@@ -59,6 +61,9 @@ impl Vfs {
 
     /// The session's own copy of a node, its content included only if `content`.
     fn own(&mut self, ino: Ino, path: &[u8], content: bool) -> Result<&mut Node, Errno> {
+        if is_proc(ino) {
+            return Err(Errno::EPERM);
+        }
         if !self.changed.contains_key(&ino) {
             self.room(0, 1)?;
             let attr = self.attr(ino)?;
@@ -68,7 +73,7 @@ impl Vfs {
         if content && matches!(self.changed.get(&ino).map(|n| &n.body), Some(Body::Base)) {
             let size = usize::try_from(self.base.size(ino)).unwrap_or(usize::MAX);
             self.room(size, 0)?;
-            let bytes = self.base.read(ino, self.now, 0, size);
+            let bytes = self.base.read(ino, 0, size);
             self.bytes += bytes.len();
             if let Some(node) = self.changed.get_mut(&ino) {
                 node.body = Body::File(bytes);
@@ -172,7 +177,7 @@ impl Vfs {
                     Kind::Dir => return Err(Errno::EISDIR),
                     Kind::Device => return if attr.allows(who, 2) { Ok(ino) } else { Err(Errno::EACCES) },
                     _ if !attr.allows(who, 2) => return Err(Errno::EACCES),
-                    _ if self.base.read_only(ino) => return Err(Errno::EROFS),
+                    _ if is_proc(ino) => return Ok(ino),
                     _ => {}
                 }
                 if truncate {
@@ -198,6 +203,9 @@ impl Vfs {
     }
 
     pub(super) fn truncate_ino(&mut self, ino: Ino, path: &[u8], size: usize) -> Result<(), Errno> {
+        if is_proc(ino) {
+            return Ok(());
+        }
         if size == 0 && !self.changed.contains_key(&ino) {
             // No need to copy what is thrown away.
             self.own(ino, path, false)?.body = Body::File(Vec::new());
@@ -236,6 +244,9 @@ impl Vfs {
     pub fn write(&mut self, ino: Ino, offset: Option<u64>, bytes: &[u8]) -> Result<(), Errno> {
         if self.attr(ino)?.kind == Kind::Device {
             return Ok(());
+        }
+        if is_proc(ino) {
+            return self.write_setting(ino, bytes);
         }
         let size = usize::try_from(self.stat_ino(ino)?.size).map_err(|_| Errno::ENOSPC)?;
         let from = offset.map_or(Ok(size), usize::try_from).map_err(|_| Errno::ENOSPC)?;
@@ -383,8 +394,8 @@ impl Vfs {
         if !owner || (gives && who.uid != 0) {
             return Err(Errno::EPERM);
         }
-        if self.base.read_only(ino) {
-            return Err(Errno::EROFS);
+        if is_proc(ino) {
+            return Err(Errno::EPERM);
         }
         let node = self.own(ino, path, false)?;
         node.attr.mode = set.mode.map_or(node.attr.mode, |mode| mode & 0o7777);

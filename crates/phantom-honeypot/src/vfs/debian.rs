@@ -10,6 +10,7 @@ use super::base::{Base, BaseBody, BaseNode};
 use super::node::{Attr, Kind};
 use super::{join, split};
 use crate::Persona;
+use crate::machine::{Host, packages};
 use crate::persona::Draw;
 use crate::shell::cmd::{Form, rows};
 use crate::shell::facts;
@@ -157,11 +158,6 @@ impl Builder {
         self.put(path, 0o777, (0, 0), Kind::Link, BaseBody::Bytes(target.as_bytes().to_vec()));
     }
 
-    fn live(&mut self, path: &str, make: fn(&Persona, Timestamp) -> String) {
-        let boot = self.persona.boot;
-        self.put_at(path, 0o444, (0, 0), Kind::File, BaseBody::Live(make), boot);
-    }
-
     /// The files of the shell's programs, and of a few that only services run.
     fn programs(&mut self) {
         for row in rows() {
@@ -202,7 +198,7 @@ pub(super) fn tree(persona: Arc<Persona>) -> Base {
         "/ /boot /dev /dev/pts /dev/shm /etc /etc/alternatives /etc/apt /etc/apt/sources.list.d /etc/cron.d /etc/cron.daily /etc/cron.hourly \
          /etc/cron.weekly /etc/default /etc/init.d /etc/network /etc/nginx /etc/nginx/conf.d /etc/nginx/sites-available \
          /etc/nginx/sites-enabled /etc/pam.d /etc/profile.d /etc/skel /etc/ssh /etc/systemd /etc/systemd/system \
-         /home /media /mnt /opt /proc /proc/sys /proc/net /proc/self /run /run/sshd /srv /srv/ftp /sys /usr /usr/bin /usr/games \
+         /home /media /mnt /opt /run /run/sshd /srv /srv/ftp /usr /usr/bin /usr/games \
          /usr/include /usr/lib /usr/lib64 /usr/lib/openssh /usr/lib/systemd /usr/lib/x86_64-linux-gnu /usr/local /usr/local/bin \
          /usr/local/sbin /usr/local/lib /usr/sbin /usr/share /usr/share/doc /usr/share/man /usr/src /var /var/backups \
          /var/cache /var/cache/apt /var/lib /var/lib/dpkg /var/lib/apt /var/log /var/log/nginx /var/log/apt /var/opt \
@@ -216,6 +212,7 @@ pub(super) fn tree(persona: Arc<Persona>) -> Base {
         ("/root", 0o700, 0),
         ("/root/.ssh", 0o700, 0),
         ("/var/spool/cron/crontabs", 0o1730, 101),
+        ("/var/spool/cron/atjobs", 0o1770, 1),
     ] {
         b.dir(path, mode, (0, gid));
     }
@@ -240,8 +237,8 @@ pub(super) fn tree(persona: Arc<Persona>) -> Base {
     accounts(&mut b);
     etc(&mut b);
     var(&mut b);
-    proc(&mut b);
-    Base { persona, nodes: b.nodes }
+    b.link("/etc/mtab", "../proc/self/mounts");
+    Base { host: Host::new(Arc::clone(&persona)), nodes: b.nodes }
 }
 
 fn accounts(b: &mut Builder) {
@@ -320,7 +317,7 @@ fn etc(b: &mut Builder) {
     b.text("/etc/resolv.conf", format!("domain {0}\nsearch {0}\nnameserver {1}\n", p.domain, p.gateway));
     b.text("/etc/timezone", "Etc/UTC\n");
     b.text("/etc/shells", "# /etc/shells: valid login shells\n/bin/sh\n/usr/bin/sh\n/bin/bash\n/usr/bin/bash\n/bin/rbash\n/usr/bin/rbash\n/bin/dash\n/usr/bin/dash\n");
-    b.text("/etc/fstab", format!("# <file system> <mount point>   <type>  <options>       <dump>  <pass>\nUUID={}-{}-4{}-a{}-{} /               ext4    errors=remount-ro 0       1\n", &facts::hex(&p, "fs", 8), &facts::hex(&p, "fs1", 4), &facts::hex(&p, "fs2", 3), &facts::hex(&p, "fs3", 3), &facts::hex(&p, "fs4", 12)));
+    b.text("/etc/fstab", format!("# <file system> <mount point>   <type>  <options>       <dump>  <pass>\nUUID={} /               ext4    errors=remount-ro 0       1\n/dev/sda5       none            swap    sw              0       0\n", facts::root_uuid(&p)));
     b.text("/etc/crontab", "# /etc/crontab: system-wide crontab\nSHELL=/bin/sh\nPATH=/usr/local/sbin:/usr/local/bin:/sbin:/bin:/usr/sbin:/usr/bin\n\n17 *\t* * *\troot\tcd / && run-parts --report /etc/cron.hourly\n25 6\t* * *\troot\ttest -x /usr/sbin/anacron || { cd / && run-parts --report /etc/cron.daily; }\n47 6\t* * 7\troot\ttest -x /usr/sbin/anacron || { cd / && run-parts --report /etc/cron.weekly; }\n");
     b.text("/etc/apt/sources.list", "deb http://deb.debian.org/debian/ bookworm main non-free-firmware\ndeb http://security.debian.org/debian-security bookworm-security main non-free-firmware\ndeb http://deb.debian.org/debian/ bookworm-updates main non-free-firmware\n");
     b.text("/etc/profile", "# /etc/profile: system-wide .profile file for the Bourne shell (sh(1))\n\nif [ \"$(id -u)\" -eq 0 ]; then\n  PATH=\"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\"\nelse\n  PATH=\"/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games\"\nfi\nexport PATH\n");
@@ -360,7 +357,7 @@ fn var(b: &mut Builder) {
         b.file(&format!("/var/log/{name}"), mode, (0, gid), "");
     }
     b.text("/var/log/dpkg.log", "");
-    b.text("/var/lib/dpkg/status", facts::PACKAGES.iter().map(|(name, version, about)| format!("Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: {version}\nDescription: {about}\n\n")).collect::<String>());
+    b.text("/var/lib/dpkg/status", packages::status(&p));
     let release = p.kernel_release.clone();
     b.put(&format!("/boot/vmlinuz-{release}"), 0o644, (0, 0), Kind::File, BaseBody::Program(8_201_152));
     b.put(&format!("/boot/initrd.img-{release}"), 0o644, (0, 0), Kind::File, BaseBody::Program(38_912_733));
@@ -370,31 +367,6 @@ fn var(b: &mut Builder) {
     );
     b.link("/vmlinuz", &format!("boot/vmlinuz-{release}"));
     b.link("/initrd.img", &format!("boot/initrd.img-{release}"));
-}
-
-fn proc(b: &mut Builder) {
-    b.live("/proc/cpuinfo", |p, _| facts::cpuinfo(p));
-    b.live("/proc/meminfo", facts::meminfo);
-    b.live("/proc/version", |p, _| format!("Linux version {} (debian-kernel@lists.debian.org) (gcc-12 (Debian 12.2.0-14+deb12u1) 12.2.0, GNU ld (GNU Binutils for Debian) 2.40) {}\n", p.kernel_release, p.kernel_version));
-    b.live("/proc/uptime", |p, now| {
-        let up = (micros(now) - micros(p.boot)).max(0) / 10_000;
-        let idle = up * i64::from(p.cpus) * 97 / 100;
-        format!("{}.{:02} {}.{:02}\n", up / 100, up % 100, idle / 100, idle % 100)
-    });
-    b.live("/proc/loadavg", |p, now| {
-        format!("{} 1/{} {}\n", facts::load(p, now), 100 + p.cpus * 9, facts::pid(p, now))
-    });
-    b.live("/proc/mounts", |_, _| facts::mounts());
-    b.live("/proc/cmdline", |p, _| {
-        format!("BOOT_IMAGE=/boot/vmlinuz-{} root=/dev/sda1 ro quiet\n", p.kernel_release)
-    });
-    b.live("/proc/filesystems", |_, _| {
-        "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\n\text3\n\text2\n\text4\n".to_owned()
-    });
-    b.live("/proc/self/status", |_, _| "Name:\tcat\nState:\tR (running)\n".to_owned());
-    b.live("/proc/net/dev", facts::net_dev);
-    b.link("/etc/mtab", "../proc/self/mounts");
-    b.live("/proc/self/mounts", |_, _| facts::mounts());
 }
 
 const MOTD: &str = "\nThe programs included with the Debian GNU/Linux system are free software;\nthe exact distribution terms for each program are described in the\nindividual files in /usr/share/doc/*/copyright.\n\nDebian GNU/Linux comes with ABSOLUTELY NO WARRANTY, to the extent\npermitted by applicable law.\n";

@@ -6,17 +6,14 @@ use crate::shell::cmd::show;
 use crate::shell::io::Stop;
 
 /// Signals by number, as bash 5.2 prints them.
-const SIGNALS: [&str; 31] = [
+pub(in crate::shell) const SIGNALS: [&str; 31] = [
     "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE",
     "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ",
     "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
 ];
 
-/// Processes that `ps` shows besides the session's own.
-const SERVICES: [i64; 17] = [1, 2, 3, 10, 14, 15, 38, 221, 247, 402, 461, 463, 469, 601, 612, 640, 641];
-
 /// Signal number of a name with or without SIG, or of a number.
-fn signal(text: &str) -> Option<usize> {
+pub(in crate::shell) fn signal(text: &str) -> Option<usize> {
     let upper = text.to_ascii_uppercase();
     let name = upper.strip_prefix("SIG").unwrap_or(&upper);
     match text.parse::<usize>() {
@@ -161,7 +158,6 @@ pub(super) fn kill(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
         let text = show(arg);
         let pid = text.parse::<i64>().ok();
         let own = pid == Some(i64::from(sh.pid));
-        let alive = pid.is_some_and(|pid| SERVICES.contains(&pid) && !sh.state().killed.contains(&pid));
         let what = match pid {
             _ if text.starts_with('%') => format!("{text}: no such job"),
             None => format!("{text}: arguments must be process or job IDs"),
@@ -169,19 +165,10 @@ pub(super) fn kill(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
             // An interactive bash ignores SIGTERM and what else a keyboard sends.
             Some(_) if own && sh.interactive && matches!(number, 2 | 3 | 15 | 20..=22) => continue,
             Some(_) if own => return Err(Stop::Exit(128 + i32::try_from(number).unwrap_or(9))),
-            Some(pid) if alive && sh.account.cred.uid == 0 => {
-                // The kernel's threads and init take no signal they have no handler for; HUP, USR1, WINCH, CHLD
-                // and CONT end no service here.
-                if pid >= 221 && !matches!(number, 0 | 1 | 10 | 12 | 17..=28) {
-                    sh.state().killed.insert(pid);
-                    if pid == 640 {
-                        sh.state().killed.insert(641);
-                    }
-                }
-                continue;
-            }
-            Some(pid) if alive => format!("({pid}) - Operation not permitted"),
-            Some(pid) => format!("({pid}) - No such process"),
+            Some(pid) => match sh.signal(pid, number) {
+                Ok(()) => continue,
+                Err(why) => format!("({pid}) - {why}"),
+            },
         };
         sh.complain(&format!("kill: {what}"))?;
         status = 1;

@@ -26,14 +26,7 @@ pub(super) const PROGRAMS: &[Row] = &[
 
 /// Name of a user or group number, as /etc/passwd has it.
 pub(super) fn owner(ctx: &Ctx<'_>, uid: u32, group: bool) -> String {
-    let persona = ctx.sh.machine.persona();
-    let system = if group {
-        crate::vfs::GROUPS.iter().find(|g| g.1 == uid).map(|g| g.0)
-    } else {
-        crate::vfs::SYSTEM.iter().find(|u| u.1 == uid).map(|u| u.0)
-    };
-    let own = persona.users.iter().find(|u| u.uid == uid).map(|u| u.name.clone());
-    system.map(str::to_owned).or(own).unwrap_or_else(|| uid.to_string())
+    if group { super::accounts::group_name(ctx.sh, uid) } else { super::accounts::user_name(ctx.sh, uid) }
 }
 
 /// The time as `ls -l` prints it: with the year beyond half a year ago.

@@ -9,9 +9,19 @@ use crate::shell::eval::Running;
 
 /// The tables of rows, one line a file.
 const TABLES: &[&[Row]] = &[
+    super::accounts::PROGRAMS,
+    super::cron::PROGRAMS,
+    super::dpkg::PROGRAMS,
     super::files::PROGRAMS,
+    super::hardware::PROGRAMS,
+    super::logins::PROGRAMS,
     super::more::PROGRAMS,
+    super::network::PROGRAMS,
+    super::procs::PROGRAMS,
+    super::ps::PROGRAMS,
     super::runners::PROGRAMS,
+    super::services::PROGRAMS,
+    super::sockets::PROGRAMS,
     super::system::PROGRAMS,
     super::text::PROGRAMS,
 ];

@@ -107,7 +107,7 @@ async fn assume(sh: &mut Shell, name: &str, mut args: Vec<Vec<u8>>) -> Result<i3
     args.retain(|a| !matches!(a.as_slice(), b"-" | b"-i" | b"-s" | b"-S" | b"-l" | b"-n"));
     if name == "su" && args.first().is_some_and(|a| !a.starts_with(b"-")) {
         let user = args.remove(0);
-        match sh.machine.account(&user) {
+        match super::accounts::account(sh, &show(&user)) {
             Some(account) => child.account = account,
             None => {
                 sh.write(2, format!("su: user {} does not exist or the user entry does not contain all the required fields\n", show(&user)).as_bytes())?;
@@ -125,6 +125,8 @@ async fn assume(sh: &mut Shell, name: &str, mut args: Vec<Vec<u8>>) -> Result<i3
 /// sh, bash and dash.
 async fn interpreter(sh: &mut Shell, name: &str, args: Vec<Vec<u8>>) -> Result<i32, Stop> {
     let mut child = sh.fork()?;
+    child.pid = sh.live().current();
+    child.listed = child.pid;
     Box::pin(subshell(&mut child, name, args)).await
 }
 
