@@ -101,8 +101,8 @@ pub(crate) fn run(plan: Plan, one_process: bool, log: &str) -> Result<()> {
         keepers.push(Keeper { role, fds, identity: None, work: Work::Fixed(Box::new(orders)) });
         services.push(service);
     }
-    let capture = ring.is_some();
-    if let Some(ring) = ring {
+    let interface = ring.as_ref().map(|(interface, _)| interface.clone());
+    if let Some((_, ring)) = ring {
         let (core_end, host_end) = channel::pair()?;
         evidence.push(core_end.into());
         let packet_rows = shared.plan.settings.capture.keep_packets != KeepPackets::None;
@@ -118,7 +118,7 @@ pub(crate) fn run(plan: Plan, one_process: bool, log: &str) -> Result<()> {
     let orders = CoreOrders {
         plan: shared.plan.clone(),
         hosts: services,
-        capture,
+        capture: interface.is_some(),
         node_started: now().as_microsecond(),
         ended: Vec::new(),
         never_block: network.never_block,
@@ -141,7 +141,7 @@ pub(crate) fn run(plan: Plan, one_process: bool, log: &str) -> Result<()> {
         })
         .collect::<std::io::Result<_>>()?;
 
-    let ended = attend(&shared, &outcomes, &remarks);
+    let ended = attend(&shared, &outcomes, interface.as_deref(), &remarks);
     shared.stopping.store(true, Ordering::SeqCst);
     shared.tell(&Told::Stop);
     // The jailed roles end at once; the core writes down what is still under way. Threads of a joint process end with
@@ -156,13 +156,18 @@ pub(crate) fn run(plan: Plan, one_process: bool, log: &str) -> Result<()> {
 }
 
 /// Waits for the first start to succeed, says so, and then for the end.
-fn attend(shared: &Shared, outcomes: &Receiver<Outcome>, remarks: &[String]) -> Result<()> {
+fn attend(
+    shared: &Shared,
+    outcomes: &Receiver<Outcome>,
+    interface: Option<&str>,
+    remarks: &[String],
+) -> Result<()> {
     while let Ok(outcome) = outcomes.recv() {
         let announced = shared.announced.load(Ordering::SeqCst);
         match outcome {
             Outcome::Ready(password) if !announced => {
                 shared.announced.store(true, Ordering::SeqCst);
-                announce(&shared.plan, password.as_deref(), remarks);
+                announce(&shared.plan, interface, password.as_deref(), remarks);
             }
             Outcome::Ready(_) => tracing::info!("the core is back"),
             Outcome::Failed(why) if !announced => bail!(why),
@@ -174,11 +179,14 @@ fn attend(shared: &Shared, outcomes: &Receiver<Outcome>, remarks: &[String]) -> 
 }
 
 /// What a person at the terminal wants to know; a closed standard output is no reason to stop.
-fn announce(plan: &Plan, password: Option<&str>, remarks: &[String]) {
+fn announce(plan: &Plan, interface: Option<&str>, password: Option<&str>, remarks: &[String]) {
     let mut text = String::new();
     for (service, addresses) in &plan.honeypots {
         let list: Vec<String> = addresses.iter().map(ToString::to_string).collect();
         text.push_str(&format!("honeypot {service:<5} {}\n", list.join(" ")));
+    }
+    if let Some(interface) = interface {
+        text.push_str(&format!("capture        {interface}\n"));
     }
     for remark in remarks {
         text.push_str(&format!("note: {remark}\n"));

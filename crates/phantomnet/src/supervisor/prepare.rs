@@ -154,11 +154,11 @@ pub(super) fn network(plan: &Plan, remarks: &mut Vec<String>) -> Network {
     }
     home_net.sort();
     home_net.dedup();
-    Network { never_block, home_net }
+    Network { never_block: IpNet::aggregate(&never_block), home_net }
 }
 
-/// The packet ring, or a remark saying why there is none.
-pub(super) fn ring(plan: &Plan, remarks: &mut Vec<String>) -> Option<OwnedFd> {
+/// The packet ring and its interface, or a remark saying why there is none.
+pub(super) fn ring(plan: &Plan, remarks: &mut Vec<String>) -> Option<(String, OwnedFd)> {
     let capture = &plan.settings.capture;
     if !capture.enabled {
         return None;
@@ -168,7 +168,7 @@ pub(super) fn ring(plan: &Plan, remarks: &mut Vec<String>) -> Option<OwnedFd> {
         name => name.to_owned(),
     };
     match phantom_sys::ring::open(&interface) {
-        Ok(ring) => Some(ring),
+        Ok(ring) => Some((interface, ring)),
         Err(error) => {
             remarks.push(format!("no capture: {error}"));
             None
