@@ -44,6 +44,7 @@ fn visit() -> Vec<Event> {
                 bytes_in: 10,
                 bytes_out: 20,
                 why: Some("idle".into()),
+                recording: None,
             }),
         ),
     ]
