@@ -4,6 +4,7 @@ mod arith;
 mod ast;
 mod builtins;
 pub(crate) mod cmd;
+mod collate;
 mod console;
 mod eval;
 mod expand;

@@ -1,20 +1,34 @@
 //! Builtins and programs.
 
 mod accounts;
+mod awk;
+mod columns;
+mod compare;
 mod cron;
 mod ctx;
+mod digest;
 mod dpkg;
+mod dump;
 mod files;
+mod float;
+mod getopt;
+mod grep;
 mod hardware;
+mod heads;
+mod lists;
 mod logins;
 mod more;
 mod network;
+mod numbers;
 mod procs;
 mod ps;
+mod regex;
 mod registry;
 mod runners;
+mod sed;
 mod services;
 mod sockets;
+mod sort;
 mod system;
 mod text;
 
@@ -78,13 +92,19 @@ async fn plain(sh: &mut Shell, name: String, args: Vec<Vec<u8>>, f: Plain) -> Re
             input: input.take(),
             out: Vec::new(),
             err: Vec::new(),
+            marks: Vec::new(),
         };
         let result = f(&mut ctx);
-        let (out, err) = (ctx.out, ctx.err);
+        let (out, err, marks) = (ctx.out, ctx.err, ctx.marks);
         match result {
             Ok(status) => {
-                sh.write(2, &err)?;
-                sh.write(1, &out)?;
+                // Complaints come where they were made: error(3) flushes the output before it speaks.
+                let (mut from_out, mut from_err) = (0, 0);
+                for (to_out, to_err) in marks.into_iter().chain([(out.len(), err.len())]) {
+                    sh.write(2, err.get(from_err..to_err).unwrap_or(&[]))?;
+                    sh.write(1, out.get(from_out..to_out).unwrap_or(&[]))?;
+                    (from_out, from_err) = (to_out, to_err);
+                }
                 return Ok(status);
             }
             Err(Need) => input = Some(sh.read_all().await?),

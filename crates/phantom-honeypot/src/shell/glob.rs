@@ -71,7 +71,7 @@ fn class(pattern: &[(u8, bool)], byte: u8) -> Option<(bool, usize)> {
 }
 
 /// POSIX character classes, in the C locale.
-pub(super) fn named(name: &[u8], byte: u8) -> bool {
+pub(in crate::shell) fn named(name: &[u8], byte: u8) -> bool {
     match name {
         b"alpha" => byte.is_ascii_alphabetic(),
         b"digit" => byte.is_ascii_digit(),

@@ -16,6 +16,8 @@ pub(in crate::shell) struct Ctx<'a> {
     pub(super) input: Option<Vec<u8>>,
     pub(in crate::shell) out: Vec<u8>,
     pub(in crate::shell) err: Vec<u8>,
+    /// How much of both outputs there was when something was complained of: their order.
+    pub(super) marks: Vec<(usize, usize)>,
 }
 
 impl Ctx<'_> {
@@ -29,8 +31,16 @@ impl Ctx<'_> {
 
     /// `name: what` to standard error.
     pub(in crate::shell) fn fail(&mut self, what: &str) -> i32 {
+        if self.marks.len() < 4096 {
+            self.marks.push((self.out.len(), self.err.len()));
+        }
         self.err.extend_from_slice(format!("{}: {what}\n", self.name).as_bytes());
         1
+    }
+
+    /// Whether the output goes to a terminal.
+    pub(super) fn terminal(&self) -> bool {
+        self.sh.io.lock().pty && matches!(self.sh.fds.get(&1), Some(crate::shell::io::Desc::Console(_)))
     }
 
     pub(in crate::shell) fn path(&self, arg: &[u8]) -> Vec<u8> {
@@ -45,6 +55,16 @@ impl Ctx<'_> {
         let path = self.path(arg);
         let vfs = self.sh.vfs();
         Ok(vfs.read(&self.sh.account.cred, &path, 0, crate::shell::io::BUFFER))
+    }
+
+    /// Writes a file as open(2) with O_CREAT and the umask does.
+    pub(super) fn write_file(&mut self, name: &[u8], bytes: &[u8], append: bool) -> Result<(), Errno> {
+        let path = self.path(name);
+        let mode = 0o666 & !self.sh.umask;
+        let who = self.sh.account.cred.clone();
+        let mut vfs = self.sh.vfs();
+        let ino = vfs.create(&who, &path, mode, !append)?;
+        vfs.write(ino, if append { None } else { Some(0) }, bytes)
     }
 
     /// Letters given as options, and what is left. `with` names those that take a value.
@@ -82,4 +102,11 @@ pub(in crate::shell) fn has_flag(flags: &[(u8, Vec<u8>)], letter: u8) -> bool {
 
 pub(in crate::shell) fn show(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What `--version` of a GNU program prints.
+pub(super) fn version(name: &str, package: &str, number: &str, authors: &str) -> String {
+    format!(
+        "{name} ({package}) {number}\nCopyright (C) 2022 Free Software Foundation, Inc.\nLicense GPLv3+: GNU GPL version 3 or later <https://gnu.org/licenses/gpl.html>.\nThis is free software: you are free to change and redistribute it.\nThere is NO WARRANTY, to the extent permitted by law.\n\nWritten by {authors}.\n"
+    )
 }

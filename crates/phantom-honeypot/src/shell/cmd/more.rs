@@ -114,11 +114,18 @@ fn tr(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
         let shown = show(first);
         return Ok(ctx.fail(&format!("missing operand after ‘{shown}’\nTwo strings must be given when translating.\nTry 'tr --help' for more information.")));
     }
+    if let Some(extra) = rest.get(2) {
+        let shown = show(extra);
+        return Ok(ctx.fail(&format!("extra operand ‘{shown}’\nTry 'tr --help' for more information.")));
+    }
     let mut from = set(first);
     if has_flag(&flags, b'c') || has_flag(&flags, b'C') {
         from = (0..=255).filter(|b| !from.contains(b)).collect();
     }
     let to = rest.get(1).map(|s| set(s));
+    if let Some(to) = to.as_ref().filter(|_| has_flag(&flags, b't')) {
+        from.truncate(to.len());
+    }
     // What a byte becomes; the last of the second set stands for what it lacks.
     let mut map: Vec<Option<u8>> = (0..=255).map(Some).collect();
     for (n, byte) in from.iter().enumerate() {

@@ -10,20 +10,30 @@ use crate::shell::eval::Running;
 /// The tables of rows, one line a file.
 const TABLES: &[&[Row]] = &[
     super::accounts::PROGRAMS,
+    super::awk::PROGRAMS,
+    super::columns::PROGRAMS,
+    super::compare::PROGRAMS,
     super::cron::PROGRAMS,
+    super::digest::PROGRAMS,
     super::dpkg::PROGRAMS,
+    super::dump::PROGRAMS,
     super::files::PROGRAMS,
+    super::grep::PROGRAMS,
     super::hardware::PROGRAMS,
+    super::heads::PROGRAMS,
+    super::lists::PROGRAMS,
     super::logins::PROGRAMS,
+    super::numbers::PROGRAMS,
     super::more::PROGRAMS,
     super::network::PROGRAMS,
     super::procs::PROGRAMS,
     super::ps::PROGRAMS,
     super::runners::PROGRAMS,
+    super::sed::PROGRAMS,
     super::services::PROGRAMS,
     super::sockets::PROGRAMS,
+    super::sort::PROGRAMS,
     super::system::PROGRAMS,
-    super::text::PROGRAMS,
 ];
 
 /// A program that needs nothing but its arguments and, perhaps, all of its input.
@@ -133,6 +143,11 @@ impl Row {
     /// The same as a symbolic link.
     pub(super) const fn linked(self, target: &'static str) -> Self {
         Self { form: Form::Link(target), ..self }
+    }
+
+    /// The same as a name that update-alternatives(1) keeps.
+    pub(super) const fn alternative_of(self, target: &'static str) -> Self {
+        Self { form: Form::Alternative(target), ..self }
     }
 
     /// The same in /usr/sbin.
