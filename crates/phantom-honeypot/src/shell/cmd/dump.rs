@@ -1,7 +1,7 @@
-//! od(1) of coreutils, hexdump(1) of util-linux and xxd(1) of vim.
+//! od(1) of coreutils and hexdump(1) of util-linux.
 
 use super::ctx::{Ctx, Need, show};
-use super::getopt::{Spec, parse};
+use super::getopt::Spec;
 use super::registry::{Row, bin};
 use super::text::contents;
 
@@ -9,7 +9,6 @@ pub(super) const PROGRAMS: &[Row] = &[
     bin("hd", "bsdextrautils", 0, hexdump).linked("hexdump"),
     bin("hexdump", "bsdextrautils", 59_720, hexdump),
     bin("od", "coreutils", 80_912, od),
-    bin("xxd", "xxd", 18_648, xxd),
 ];
 
 /// A number as `0x1f`, `017`, `12`, with `b` (512), `k`, `m`.
@@ -397,135 +396,4 @@ fn custom(ctx: &mut Ctx<'_>, format: &str, bytes: &[u8]) {
             }
         }
     }
-}
-
-fn xxd(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    const SPEC: Spec = Spec { shorts: "abc:Eeg:hil:o:pPrs:uvCn:d", longs: &[] };
-    // `-ps`, `-plain`, `-len 3`: words of one dash, known by their first letters.
-    let mut args = Vec::new();
-    for arg in &ctx.args {
-        let text = show(arg);
-        args.push(match text.as_str() {
-            "-ps" | "-plain" | "-postscript" => b"-p".to_vec(),
-            "-len" => b"-l".to_vec(),
-            "-cols" => b"-c".to_vec(),
-            "-bits" => b"-b".to_vec(),
-            "-include" => b"-i".to_vec(),
-            "-revert" => b"-r".to_vec(),
-            "-seek" => b"-s".to_vec(),
-            "-version" => b"-v".to_vec(),
-            _ => arg.clone(),
-        });
-    }
-    let parsed = match parse(&args, &SPEC) {
-        Ok(parsed) => parsed,
-        Err(_) => {
-            ctx.err.extend_from_slice(b"Usage:\n       xxd [options] [infile [outfile]]\n");
-            return Ok(1);
-        }
-    };
-    if parsed.has(b'v') {
-        ctx.print("xxd 2022-01-14 by Juergen Weigert et al.\n");
-        return Ok(0);
-    }
-    let input: Vec<Vec<u8>> = parsed.rest.iter().take(1).cloned().collect();
-    let bytes = match input.first().filter(|f| f.as_slice() != b"-") {
-        None => ctx.input()?,
-        Some(file) => match ctx.content(file)? {
-            Ok(bytes) => bytes,
-            Err(errno) => {
-                ctx.fail(&format!("{}: {errno}", show(file)));
-                return Ok(2);
-            }
-        },
-    };
-    let count =
-        |code: u8| parsed.value(code).and_then(|v| number(&show(v))).and_then(|n| usize::try_from(n).ok());
-    let plain = parsed.has(b'p');
-    let made = if parsed.has(b'r') {
-        revert(&bytes, plain)
-    } else {
-        let skip = count(b's').unwrap_or(0).min(bytes.len());
-        let rest = bytes.get(skip..).unwrap_or(&[]);
-        let part = rest.get(..count(b'l').unwrap_or(rest.len()).min(rest.len())).unwrap_or(&[]);
-        let columns = count(b'c').filter(|c| (1..=256).contains(c));
-        if plain {
-            let mut out = String::new();
-            for row in part.chunks(columns.unwrap_or(30)) {
-                row.iter().for_each(|b| out += &format!("{b:02x}"));
-                out.push('\n');
-            }
-            out.into_bytes()
-        } else if parsed.has(b'i') {
-            let rows: Vec<String> = part
-                .chunks(columns.unwrap_or(12))
-                .map(|row| {
-                    format!("  {}", row.iter().map(|b| format!("0x{b:02x}")).collect::<Vec<_>>().join(", "))
-                })
-                .collect();
-            let body = rows.join(",\n");
-            match input.first() {
-                Some(name) => {
-                    let name: String =
-                        show(name).chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-                    format!(
-                        "unsigned char {name}[] = {{\n{body}\n}};\nunsigned int {name}_len = {};\n",
-                        part.len()
-                    )
-                }
-                None => format!("{body}\n"),
-            }
-            .into_bytes()
-        } else {
-            let bits = parsed.has(b'b');
-            let columns = columns.unwrap_or(if bits { 6 } else { 16 });
-            let group = count(b'g').unwrap_or(if bits { 1 } else { 2 });
-            let group = if group == 0 { columns } else { group };
-            let mut out = String::new();
-            for (index, row) in part.chunks(columns).enumerate() {
-                let mut cells = String::new();
-                for (n, b) in row.iter().enumerate() {
-                    if n > 0 && n % group == 0 {
-                        cells.push(' ');
-                    }
-                    cells += &match (bits, parsed.has(b'u')) {
-                        (true, _) => format!("{b:08b}"),
-                        (_, true) => format!("{b:02X}"),
-                        _ => format!("{b:02x}"),
-                    };
-                }
-                let digits = if bits { 8 } else { 2 };
-                let width = columns * digits + columns.div_ceil(group) - 1;
-                out += &format!("{:08x}: {cells:<width$}  {}\n", skip + index * columns, printable(row));
-            }
-            out.into_bytes()
-        }
-    };
-    match parsed.rest.get(1) {
-        Some(name) => {
-            if let Err(errno) = ctx.write_file(name, &made, false) {
-                ctx.fail(&format!("{}: {errno}", show(name)));
-                return Ok(3);
-            }
-        }
-        None => ctx.out = made,
-    }
-    Ok(0)
-}
-
-fn revert(bytes: &[u8], plain: bool) -> Vec<u8> {
-    let value = |b: u8| char::from(b).to_digit(16).map(|d| d as u8);
-    if plain {
-        let digits: Vec<u8> = bytes.iter().filter_map(|b| value(*b)).collect();
-        return digits.chunks_exact(2).map(|p| p.iter().fold(0, |n, d| n << 4 | d)).collect();
-    }
-    let mut out = Vec::new();
-    for line in bytes.split(|b| *b == b'\n') {
-        let Some(at) = line.iter().position(|b| *b == b':') else { continue };
-        let rest = line.get(at + 1..).unwrap_or(&[]);
-        let end = rest.windows(2).position(|w| w == b"  ").unwrap_or(rest.len());
-        let digits: Vec<u8> = rest.get(..end).unwrap_or(&[]).iter().filter_map(|b| value(*b)).collect();
-        out.extend(digits.chunks_exact(2).map(|p| p.iter().fold(0, |n, d| n << 4 | d)));
-    }
-    out
 }
