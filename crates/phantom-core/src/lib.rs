@@ -11,6 +11,7 @@ pub mod duration;
 pub mod event;
 pub mod frame;
 mod id;
+pub mod pattern;
 pub mod recording;
 mod tame;
 mod time;

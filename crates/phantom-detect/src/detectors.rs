@@ -3,6 +3,7 @@
 mod brute_force;
 mod ftp_bruteforce;
 mod honeypot_touch;
+mod honeytoken_used;
 mod http_bruteforce;
 mod http_flood;
 mod port_scan;
@@ -17,6 +18,7 @@ type Make = fn(&Settings) -> Box<dyn Detector>;
 /// In the order in which their verdicts on one observation come out.
 const REGISTRY: &[(&str, Make)] = &[
     (honeypot_touch::RULE, honeypot_touch::make),
+    (honeytoken_used::RULE, honeytoken_used::make),
     (ssh_bruteforce::RULE, ssh_bruteforce::make),
     (ftp_bruteforce::RULE, ftp_bruteforce::make),
     (http_bruteforce::RULE, http_bruteforce::make),

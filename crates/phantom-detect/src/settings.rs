@@ -5,11 +5,14 @@
 use std::time::Duration;
 
 use ipnet::IpNet;
+use phantom_core::pattern::Pair;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Largest threshold of a rule that remembers every observation of its window: 1,024 instants are 8 KiB a source.
 pub const MAX_ATTEMPTS: u32 = 1024;
+/// Honeytokens: each login at a honeypot is held against all of them.
+pub const MAX_HONEYTOKENS: usize = 4096;
 /// Longest window and half-life: evidence older than the default retention of 90 days explains nothing.
 pub const MAX_SPAN: Duration = Duration::from_secs(90 * 86_400);
 
@@ -48,6 +51,8 @@ section!(
         score: ScoreSettings = ScoreSettings::default(),
         /// `[detect.honeypot_touch]`.
         honeypot_touch: HoneypotTouch = HoneypotTouch::default(),
+        /// `[detect.honeytoken_used]`.
+        honeytoken_used: HoneytokenUsed = HoneytokenUsed::default(),
         /// `[detect.ssh_bruteforce]`.
         ssh_bruteforce: SshBruteforce = SshBruteforce::default(),
         /// `[detect.ftp_bruteforce]`.
@@ -81,6 +86,18 @@ section!(
         /// At most one alert a source in this time.
         #[serde(with = "phantom_core::duration")]
         cooldown: Duration = secs(DAY),
+    }
+);
+
+section!(
+    /// Bait credentials that are met again at a honeypot.
+    HoneytokenUsed {
+        /// `user:password` patterns as in `honeypot.login.accept`; none stands for every login. At most
+        /// [`MAX_HONEYTOKENS`].
+        pairs: Vec<String> = Vec::new(),
+        /// At most one alert a source in this time.
+        #[serde(with = "phantom_core::duration")]
+        cooldown: Duration = secs(HOUR),
     }
 );
 
@@ -233,6 +250,9 @@ pub enum SettingsError {
         /// Largest value allowed.
         max: u32,
     },
+    /// A pair that is none, or too many.
+    #[error("detect.honeytoken_used.pairs: {0}")]
+    Honeytokens(String),
     /// A span of nothing, or one longer than [`MAX_SPAN`].
     #[error("detect.{key} must be between 1s and 90d")]
     Span {
@@ -273,6 +293,7 @@ impl Settings {
         for (key, span) in [
             ("score.half_life", self.score.half_life),
             ("honeypot_touch.cooldown", self.honeypot_touch.cooldown),
+            ("honeytoken_used.cooldown", self.honeytoken_used.cooldown),
             ("ssh_bruteforce.window", ssh.window),
             ("ssh_bruteforce.slow_window", ssh.slow_window),
             ("ssh_bruteforce.wire_window", ssh.wire_window),
@@ -297,6 +318,12 @@ impl Settings {
             if span < secs(1) || span > MAX_SPAN {
                 return Err(SettingsError::Span { key });
             }
+        }
+        if self.honeytoken_used.pairs.len() > MAX_HONEYTOKENS {
+            return Err(SettingsError::Honeytokens(format!("at most {MAX_HONEYTOKENS}")));
+        }
+        for pair in &self.honeytoken_used.pairs {
+            Pair::parse_narrow(pair).map_err(|error| SettingsError::Honeytokens(error.to_string()))?;
         }
         Ok(())
     }
@@ -337,6 +364,14 @@ mod tests {
             settings.check().unwrap_err().to_string(),
             "detect.port_scan.ports must be between 1 and 1024"
         );
+        settings = Settings::default();
+        settings.honeytoken_used.pairs = vec!["backup:x".into(), "*:*".into()];
+        assert_eq!(
+            settings.check().unwrap_err().to_string(),
+            "detect.honeytoken_used.pairs: \"*:*\" stands for every login"
+        );
+        settings.honeytoken_used.pairs = vec!["a:b".into(); MAX_HONEYTOKENS + 1];
+        assert!(settings.check().is_err());
         settings = Settings::default();
         settings.http_flood.window = Duration::ZERO;
         assert!(settings.check().unwrap_err().to_string().starts_with("detect.http_flood.window"));

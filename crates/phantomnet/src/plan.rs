@@ -68,6 +68,9 @@ impl Plan {
         for network in settings.capture.home_net.iter().filter(|word| *word != "auto") {
             parse_network(network).map_err(|why| anyhow::anyhow!("capture.home_net: {why}"))?;
         }
+        if let Some(login) = &settings.honeypot.login {
+            login.check().map_err(|why| anyhow::anyhow!("honeypot.login.{why}"))?;
+        }
         // Larger ones would not reach a browser or a terminal in one piece either.
         if settings.recordings.session_bytes > 64 << 20 {
             bail!("recordings.session_bytes: at most 67108864, since a recording is read as a whole");
@@ -191,6 +194,11 @@ mod tests {
             ("[capture]\nhome_net = [\"here\"]", "capture.home_net: \"here\" is no address"),
             ("sensor = \"\"", "sensor: a name"),
             ("[recordings]\nsession_bytes = 99999999", "recordings.session_bytes: at most"),
+            ("[honeypot.login]\naccept = [\"root\"]", "honeypot.login.accept: \"root\" is no pair"),
+            (
+                "[detect.honeytoken_used]\npairs = [\"x\"]",
+                "detect: detect.honeytoken_used.pairs: \"x\" is no pair",
+            ),
             ("[recordings]\nmax_bytes = 9", "recordings.max_bytes: less than"),
         ] {
             let error = plan(text).unwrap_err().to_string();

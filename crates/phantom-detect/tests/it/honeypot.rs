@@ -37,6 +37,36 @@ fn a_touch_is_told_once_a_day() {
 }
 
 #[test]
+fn a_honeytoken_alerts_at_its_first_use_and_nothing_near_it_does() {
+    let with = |pairs: &[&str]| {
+        let mut settings = Settings::default();
+        settings.honeytoken_used.pairs = pairs.iter().map(|pair| (*pair).to_owned()).collect();
+        Engine::new(settings, "s1".into())
+    };
+    // The password of every login here is `x`.
+    for accepted in [true, false] {
+        for service in [Service::SSH, Service::FTP, Service::HTTP] {
+            let logins =
+                [0, 1, 3599, 3600].map(|at| login(service.clone(), IP, at * SECOND, "svc_backup", accepted));
+            let out = with(&["nobody:y", "svc_*:x"]).step(&logins);
+            assert_eq!(rules(&out), ["honeytoken_used"; 2], "once an hour");
+            let (event, alert) = alerts(&out).into_iter().find(|(_, a)| a.rule == "honeytoken_used").unwrap();
+            assert_eq!(
+                (alert.severity, alert.count, &alert.technique[..]),
+                (Severity::Critical, 1, &["T1078".to_owned()][..])
+            );
+            assert_eq!(event.source().unwrap().to_string(), IP);
+            let answer = if accepted { "let in" } else { "refused" };
+            assert_eq!(alert.evidence[0].text, format!("the pair laid out for \"svc_backup\", {answer}"));
+            assert!(alert.evidence[0].event.is_some());
+        }
+    }
+    let near = [login(Service::SSH, IP, 0, "svc", true), login(Service::SSH, IP, 1, "backup", true)];
+    assert!(rules(&with(&["svc_*:x", "backup:y"]).step(&near)).is_empty());
+    assert!(rules(&engine().step(&near)).is_empty(), "none unless there are some");
+}
+
+#[test]
 fn eight_failed_logins_in_a_minute_alert_once() {
     for (service, rule) in [
         (Service::SSH, "ssh_bruteforce"),

@@ -1,9 +1,9 @@
 //! Directory listings as vsftpd writes them.
 
+use phantom_core::pattern::glob;
 use phantom_core::{Timestamp, micros};
 
 use super::session::Session;
-use crate::login::glob;
 use crate::vfs::{Kind, Stat};
 
 /// Entries of one listing at most: every entry costs some 80 bytes of answer.

@@ -66,6 +66,45 @@ fn openssh_logs_in_runs_a_command_and_sits_at_a_prompt() {
 }
 
 #[test]
+fn the_login_policy_is_what_was_set_and_a_honeytoken_alerts_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = Options::in_dir(dir.path());
+    options.more.push_str(
+        "[honeypot.login]\naccept = [\"root:open*\", \"root:other\"]\nrefuse = [\"root:openbar\"]\n\
+         [detect.honeytoken_used]\npairs = [\"svc_backup:Tr0ub4dor\"]\n",
+    );
+    let node = Node::start(options);
+    let enter = |user: &str, password: &str| {
+        let status = Command::new("sshpass")
+            .args(["-p", password, "ssh", "-F", "none", "-o", "StrictHostKeyChecking=no"])
+            .args([
+                "-o",
+                "UserKnownHostsFile=/dev/null",
+                "-o",
+                "LogLevel=ERROR",
+                "-o",
+                "PubkeyAuthentication=no",
+            ])
+            .args(["-o", "NumberOfPasswordPrompts=1", "-p", &node.options.ssh.port().to_string()])
+            .args([&format!("{user}@{}", node.options.ssh.ip()), "true"])
+            .stdin(Stdio::null())
+            .status();
+        status.unwrap().success()
+    };
+    assert!(!enter("root", "openbar"), "refused by name");
+    assert!(enter("root", "opensesame") && enter("root", "opensesame"), "a pair that worked works again");
+    assert!(!enter("root", "other") && !enter("root", "openwide"), "and others do not");
+    assert!(!enter("svc_backup", "Tr0ub4dor"));
+    let page = node.until("/api/v1/alerts?rule=honeytoken_used", "the alert", |page| {
+        page["items"].as_array().unwrap().len() == 1
+    });
+    let alert = &page["items"][0];
+    assert_eq!((&alert["severity"], &alert["src"]), (&"critical".into(), &"127.0.0.1".into()), "{alert}");
+    assert!(!alert.to_string().contains("Tr0ub4dor"), "{alert}");
+    node.stop();
+}
+
+#[test]
 fn curl_and_wget_browse() {
     let dir = tempfile::tempdir().unwrap();
     let node = node(dir.path());
