@@ -8,6 +8,7 @@ mod evidence;
 mod honeypot;
 mod shell;
 mod ssh;
+mod transfer;
 mod verdict;
 mod wire;
 
@@ -26,6 +27,8 @@ pub const TARGETS: &[Target] = &[
     ("journal", evidence::journal),
     ("packet", wire::packet),
     ("recording", evidence::recording),
+    ("scp", transfer::scp),
+    ("sftp", transfer::sftp),
     ("shell", shell::shell),
     ("ssh_connection", ssh::connection),
     ("ssh_parsers", ssh::parsers),
