@@ -16,7 +16,7 @@ pub use node::{Cred, Errno, Kind, Limits, Stat};
 pub use open::OpenFlags;
 pub use path::{join, split};
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use phantom_core::Timestamp;
@@ -41,6 +41,8 @@ pub struct Vfs {
     removed: Vec<Dropped>,
     held: open::Held,
     live: SharedLive,
+    /// Files written since they were last taken as evidence.
+    unkept: BTreeSet<Ino>,
 }
 
 #[derive(Debug, Clone)]
@@ -87,6 +89,7 @@ impl Vfs {
             removed: Vec::new(),
             held: HashMap::new(),
             live: SharedLive::default(),
+            unkept: BTreeSet::new(),
         }
     }
 

@@ -423,7 +423,7 @@ impl SshDialogue {
     /// Stores what the visitor wrote, each state of a file once, before the event that names it.
     fn keep_files(&mut self, out: &mut Actions) {
         let Some((vfs, _)) = &self.seat else { return };
-        let files = vfs.lock().unwrap_or_else(PoisonError::into_inner).dropped_files();
+        let files = vfs.lock().unwrap_or_else(PoisonError::into_inner).take_dropped();
         files.into_iter().for_each(|file| self.keep(file, out));
     }
 

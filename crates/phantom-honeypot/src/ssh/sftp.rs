@@ -222,7 +222,7 @@ impl Sftp {
                 out.push(download(&handle.name, file.sent.bytes, sha256));
             }
             if file.touched
-                && let Some(dropped) = self.calls.lock().written(handle.ino)
+                && let Some(dropped) = self.calls.lock().take_written(handle.ino)
             {
                 out.push(Emit::Wrote(dropped));
             }

@@ -215,6 +215,7 @@ impl Vfs {
             _ => return Err(Errno::EINVAL),
         };
         self.room(size.saturating_sub(before), 0)?;
+        self.unkept.insert(ino);
         let now = self.now;
         let node = self.own(ino, path, true)?;
         node.attr.mtime = now;
@@ -256,6 +257,7 @@ impl Vfs {
         if end > size {
             self.truncate_ino(ino, &path, end)?;
         }
+        self.unkept.insert(ino);
         let now = self.now;
         let node = self.own(ino, &path, true)?;
         node.attr.mtime = now;
@@ -302,6 +304,7 @@ impl Vfs {
 
     /// Takes a node out that has neither name nor descriptor.
     pub(super) fn bury(&mut self, ino: Ino) {
+        self.unkept.remove(&ino);
         if let Some(node) = self.changed.remove(&ino) {
             match node.body {
                 Body::File(content) if node.written && !content.is_empty() && self.removed.len() < 256 => {

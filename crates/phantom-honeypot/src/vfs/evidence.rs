@@ -1,6 +1,6 @@
 //! What is told of a session's own files.
 
-use super::{Body, Cred, Dropped, Vfs};
+use super::{Body, Cred, Dropped, Ino, Node, Vfs};
 
 impl Vfs {
     /// Files this session wrote, removed ones included as far as they were kept, by path.
@@ -15,6 +15,30 @@ impl Vfs {
         let mut all: Vec<Dropped> = kept.chain(self.removed.iter().cloned()).collect();
         all.sort_by(|a, b| (&a.path, a.removed).cmp(&(&b.path, b.removed)));
         all
+    }
+
+    /// What of it was written since it was last taken, and what was removed: each state of a file once.
+    pub fn take_dropped(&mut self) -> Vec<Dropped> {
+        let mut all = std::mem::take(&mut self.removed);
+        self.bytes = self.bytes.saturating_sub(all.iter().map(|file| file.content.len()).sum());
+        let written: Vec<Ino> = self.unkept.iter().copied().collect();
+        all.extend(
+            written.into_iter().filter_map(|ino| self.take_written(ino)).filter(|f| !f.content.is_empty()),
+        );
+        all.sort_by(|a, b| (&a.path, a.removed).cmp(&(&b.path, b.removed)));
+        all
+    }
+
+    /// What a file holds now, if the visitor wrote it; it is taken as evidence.
+    pub fn take_written(&mut self, ino: Ino) -> Option<Dropped> {
+        self.unkept.remove(&ino);
+        match self.changed.get(&ino) {
+            Some(Node { attr, path, written: true, body: Body::File(content) }) => {
+                let removed = attr.nlink == 0;
+                Some(Dropped { path: path.clone(), content: content.clone(), removed })
+            }
+            _ => None,
+        }
     }
 
     /// Where the program at `path` was installed, also of one that was renamed or copied; `None` where it is not
@@ -40,6 +64,7 @@ impl Vfs {
     /// Takes everything written so far as the machine's own: it is not evidence.
     pub(crate) fn settle(&mut self) {
         self.changed.values_mut().for_each(|node| node.written = false);
+        self.unkept.clear();
     }
 
     /// Bytes and nodes this session holds of its own.

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::node::Attr;
-use super::{Body, Cred, Dropped, Errno, Ino, Kind, Node, SetAttr, Vfs};
+use super::{Cred, Errno, Ino, Kind, SetAttr, Vfs};
 
 /// What open(2) is asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -116,16 +115,6 @@ impl Vfs {
         self.set_attr_ino(who, ino, &path, set)
     }
 
-    /// What an open file holds now, if the visitor wrote it.
-    pub fn written(&self, ino: Ino) -> Option<Dropped> {
-        match self.changed.get(&ino) {
-            Some(Node { attr: Attr { nlink, .. }, path, written: true, body: Body::File(content) }) => {
-                Some(Dropped { path: path.clone(), content: content.clone(), removed: *nlink == 0 })
-            }
-            _ => None,
-        }
-    }
-
     /// The names of an open directory, `.` and `..` among them, in the order in which `key` puts them, from
     /// behind `after` on: at most `most`. ext4 gives names in the order of a hash that differs between
     /// file systems, the dots among the others as long as the directory fits a block.
@@ -179,10 +168,14 @@ mod tests {
         vfs.write(ino, Some(2), b"xy").unwrap();
         assert_eq!(vfs.read_open(ino, 0, 9).unwrap(), b"\0\0xy");
         assert_eq!(vfs.stat_ino(ino).unwrap().nlink, 0);
-        assert!(vfs.written(ino).unwrap().removed);
+        assert!(vfs.take_written(ino).unwrap().removed);
         vfs.release(ino);
         assert_eq!(vfs.read_open(ino, 0, 9), Err(Errno::ENOENT));
-        let kept = vfs.dropped_files();
+        let kept = vfs.take_dropped();
+        assert!(
+            vfs.take_dropped().is_empty() && vfs.held().0 <= 2,
+            "each once, and no more than its name is held"
+        );
         assert_eq!((kept[0].content.as_slice(), kept[0].removed), (&b"\0\0xy"[..], true));
     }
 

@@ -294,7 +294,7 @@ impl Sink {
         {
             self.note(common, &[&file.path, b": set times: ", errno.to_string().as_bytes()]);
         }
-        let written = common.calls.lock().written(file.ino);
+        let written = common.calls.lock().take_written(file.ino);
         common.calls.lock().release(file.ino);
         out.extend(written.map(Emit::Wrote));
         match self.noted.take() {
