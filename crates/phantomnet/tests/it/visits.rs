@@ -65,6 +65,77 @@ fn openssh_logs_in_runs_a_command_and_sits_at_a_prompt() {
     node.stop();
 }
 
+/// A client that copies files: sftp or scp.
+fn copying(program: &str, address: SocketAddr) -> Command {
+    let mut command = Command::new("sshpass");
+    command
+        .args(["-p", "opensesame", program, "-F", "none", "-oStrictHostKeyChecking=no"])
+        .args(["-oUserKnownHostsFile=/dev/null", "-oLogLevel=ERROR", "-oPubkeyAuthentication=no"])
+        .args(["-oBatchMode=no", "-P", &address.port().to_string()]);
+    command
+}
+
+#[test]
+fn files_that_sftp_and_scp_clients_bring_are_kept_once_with_their_hash() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = node(dir.path());
+    let address = node.options.ssh;
+    let file = dir.path().join("sample.bin");
+    let content: Vec<u8> =
+        (0..300_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    std::fs::write(&file, &content).unwrap();
+    let batch = dir.path().join("batch");
+    std::fs::write(
+        &batch,
+        format!("put {} /tmp/by-sftp\nchmod 755 /tmp/by-sftp\nls -l /tmp\n", file.display()),
+    )
+    .unwrap();
+    let host = format!("root@{}", address.ip());
+    let shown = output(copying("sftp", address).arg("-b").args([batch.as_os_str(), host.as_ref()]));
+    assert!(shown.contains("-rwxr-xr-x    ? root     root      1200000"), "{shown}");
+    output(copying("scp", address).arg(&file).arg(format!("{host}:/tmp/by-scp")));
+    output(copying("scp", address).arg("-O").arg(&file).arg(format!("{host}:/tmp/by-old-scp")));
+    let program = "ssh -a -x -F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
+                   -o PubkeyAuthentication=no";
+    let back = dir.path().join("back.bin");
+    output(Command::new("lftp").env("HOME", dir.path()).arg("-c").arg(format!(
+        "set cmd:fail-exit yes; set net:timeout 10; set sftp:connect-program \"{program}\"; \
+             open -u root,opensesame sftp://{address}; put {} -o /tmp/by-lftp; get /tmp/by-lftp -o {}",
+        file.display(),
+        back.display()
+    )));
+    assert!(std::fs::read(&back).unwrap() == content, "what comes back is what went");
+
+    node.until("/api/v1/events?kinds=closed", "four ends", |page| {
+        page["items"].as_array().unwrap().len() == 4
+    });
+    let sum = output(Command::new("sha256sum").arg(&file));
+    let sum = sum.split(' ').next().unwrap();
+    let events = node.all("/api/v1/events?kinds=transfer");
+    let told = |direction: &str| {
+        let of = |e: &&Value| e["transfer"]["direction"] == direction;
+        let mut names: Vec<String> = events
+            .iter()
+            .filter(of)
+            .map(|e| {
+                assert_eq!(
+                    (&e["transfer"]["sha256"], &e["transfer"]["bytes"]),
+                    (&sum.into(), &1_200_000.into())
+                );
+                e["transfer"]["name"].as_str().unwrap().to_owned()
+            })
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(told("upload"), ["/tmp/by-lftp", "/tmp/by-old-scp", "/tmp/by-scp", "/tmp/by-sftp"]);
+    assert_eq!(told("download").len(), 1);
+    let kept = dir.path().join("data/artifacts").join(&sum[..2]);
+    assert!(std::fs::read(kept.join(sum)).unwrap() == content, "the artifact is the exact bytes");
+    assert_eq!(std::fs::read_dir(kept).unwrap().count(), 1, "and is kept once");
+    node.stop();
+}
+
 #[test]
 fn the_login_policy_is_what_was_set_and_a_honeytoken_alerts_at_once() {
     let dir = tempfile::tempdir().unwrap();
