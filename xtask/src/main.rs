@@ -6,6 +6,7 @@ mod coverage;
 mod debian;
 mod fuzz;
 mod packages;
+mod persona;
 mod postgres;
 mod run;
 mod shell;
@@ -25,6 +26,7 @@ usage: cargo xtask COMMAND
   coverage                       line coverage by crate, as a table
   bench [NAME]                   side by side with peers in one run, as ratios
   fuzz [TARGET] [--seconds N]    fuzz one target; without one, name them
+  persona [--out FILE]           make the SSH honeypot's file tree from Debian's own packages
   web                            build the dashboard
   codegen                        make the generated files again";
 
@@ -49,6 +51,7 @@ fn dispatch(command: &str, mut args: Vec<String>) -> Result<()> {
         "coverage" => coverage::coverage(install),
         "bench" => bench::bench(install, args.first().map(String::as_str)),
         "fuzz" => fuzz::fuzz(args),
+        "persona" => persona::persona(install, &args),
         "web" => web::build(),
         "codegen" => web::codegen(),
         "" | "help" | "--help" | "-h" => {

@@ -48,6 +48,9 @@ pub(crate) const BENCH: &[Tool] = &[tool("tshark", "tshark"), tool("virtualenv",
 pub(crate) const DEBIAN: &[Tool] =
     &[tool("debootstrap", "debootstrap"), tool("unshare", "util-linux"), tool("ip", "iproute2")];
 
+/// What making the persona's tree needs: apt and dpkg themselves, and the keys that Debian signs with.
+pub(crate) const PERSONA: &[Tool] = &[tool("apt-get", "apt"), tool("dpkg-deb", "dpkg"), tool("gpgv", "gpgv")];
+
 /// What fuzzing needs besides: libFuzzer is C++, built with every target.
 pub(crate) const FUZZ: &[Tool] = &[tool("c++", "g++")];
 

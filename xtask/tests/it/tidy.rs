@@ -4,15 +4,23 @@ use std::path::{Path, PathBuf};
 use toml::Table;
 
 /// Crates without clocks, files, sockets, environment or unseeded randomness.
-const PURE: [&str; 6] =
-    ["phantom-core", "phantom-flow", "phantom-honeypot", "phantom-ssh", "phantom-detect", "phantom-respond"];
+const PURE: [&str; 7] = [
+    "phantom-core",
+    "phantom-flow",
+    "phantom-image",
+    "phantom-honeypot",
+    "phantom-ssh",
+    "phantom-detect",
+    "phantom-respond",
+];
 
 /// Who may see whom, from the ground up: an edge that is not here is an arrow that runs up or across.
 const SEES: &[(&str, &[&str])] = &[
     ("phantom-core", &[]),
     ("phantom-ssh", &[]),
     ("phantom-flow", &["phantom-core"]),
-    ("phantom-honeypot", &["phantom-core", "phantom-ssh"]),
+    ("phantom-image", &[]),
+    ("phantom-honeypot", &["phantom-core", "phantom-image", "phantom-ssh"]),
     ("phantom-detect", &["phantom-core", "phantom-flow"]),
     ("phantom-respond", &["phantom-core"]),
     ("phantom-sys", &["phantom-core"]),
