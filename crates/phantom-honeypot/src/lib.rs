@@ -21,8 +21,9 @@ pub mod vfs;
 
 pub use login::{LoginPolicy, LoginRules};
 pub use persona::Persona;
+pub use phantom_image::{Image, ImageError};
 pub use shell::{Console, Emit, Machine, Shell};
-pub use vfs::{Cred, Errno, Vfs};
+pub use vfs::{Cred, Errno, Remember, Vfs};
 
 use std::sync::Arc;
 

@@ -18,13 +18,14 @@ pub use console::{Console, Emit};
 pub use io::SharedVfs;
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use phantom_core::Timestamp;
+use phantom_image::Image;
 
 use crate::machine::{Arrival, Live, SSH_PORT, SharedLive, Ticket, View, address};
-use crate::vfs::{Base, Cred, Dropped, Limits, Vfs};
+use crate::vfs::{Base, Cred, Dropped, Limits, Memory, Remember, Vfs};
 use crate::{Persona, persona::Draw};
 use io::{Desc, IoHandle};
 
@@ -33,6 +34,7 @@ use io::{Desc, IoHandle};
 pub struct Machine {
     persona: Arc<Persona>,
     base: Arc<Base>,
+    memory: Arc<Memory>,
 }
 
 /// Somebody who can log in.
@@ -47,9 +49,20 @@ pub struct Account {
 }
 
 impl Machine {
-    /// The machine of a persona.
+    /// The machine of a persona, with a small tree of our own.
     pub fn new(persona: Arc<Persona>) -> Arc<Self> {
-        Arc::new(Self { base: Base::debian(Arc::clone(&persona)), persona })
+        Self::with(persona, None, Remember::default())
+    }
+
+    /// The machine of a persona over the image of its packages.
+    pub fn with(persona: Arc<Persona>, image: Option<Arc<Image>>, remember: Remember) -> Arc<Self> {
+        let base = Base::over(Arc::clone(&persona), image);
+        Arc::new(Self { base, persona, memory: Memory::new(remember) })
+    }
+
+    /// What sources left behind.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// Who it is.
@@ -78,16 +91,41 @@ impl Machine {
         Some(Account { name, home, cred: Cred { uid, gid, groups } })
     }
 
-    /// The file system and account of a login that was let in. A name that the persona does not have (the
-    /// operator's own pattern accepted it) gets a home and a line in the session's /etc/passwd.
+    /// The file system and account of a login that was let in, forgotten with it. A name that the persona does
+    /// not have (the operator's own pattern accepted it) gets a home and a line in the session's /etc/passwd.
     pub fn login(&self, name: &[u8], now: Timestamp) -> (SharedVfs, Account) {
-        let mut vfs = self.vfs(now);
-        let account = self.account(name).unwrap_or_else(|| {
-            let clean = |b: &u8| b.is_ascii_alphanumeric() || b"._-".contains(b);
-            let name: String = name.iter().filter(|b| clean(b)).take(32).map(|b| char::from(*b)).collect();
-            let name = if name.trim_matches('.').is_empty() { "user".to_owned() } else { name };
-            let uid = 1000 + u32::try_from(self.persona.users.len()).unwrap_or(0);
-            let (root, home) = (Cred::root(), format!("/home/{name}"));
+        self.admit(SharedVfs::alone(self.vfs(now)), name)
+    }
+
+    /// As [`Machine::login`], of a source that finds what it left and leaves what it finds at its next visit.
+    pub fn visit(&self, source: IpAddr, name: &[u8], now: Timestamp) -> (SharedVfs, Account) {
+        self.admit(self.memory.enter(source, now, || self.vfs(now)), name)
+    }
+
+    fn admit(&self, shared: SharedVfs, name: &[u8]) -> (SharedVfs, Account) {
+        let account = self.account(name);
+        let account = account.unwrap_or_else(|| {
+            let mut vfs = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            let account = self.made_up(name, &mut vfs);
+            vfs.settle();
+            account
+        });
+        (shared, account)
+    }
+
+    fn made_up(&self, name: &[u8], vfs: &mut Vfs) -> Account {
+        let clean = |b: &u8| b.is_ascii_alphanumeric() || b"._-".contains(b);
+        let name: String = name.iter().filter(|b| clean(b)).take(32).map(|b| char::from(*b)).collect();
+        let name = if name.trim_matches('.').is_empty() { "user".to_owned() } else { name };
+        let (root, home) = (Cred::root(), format!("/home/{name}"));
+        let first = 1000 + u32::try_from(self.persona.users.len()).unwrap_or(0);
+        let there = vfs.stat(&root, home.as_bytes()).ok().map(|stat| stat.uid).filter(|uid| *uid >= first);
+        let uid = there.unwrap_or_else(|| {
+            // One more than there are, which the homes tell.
+            let homes = vfs.readdir(&root, b"/home").map_or(0, |names| names.len());
+            1000 + u32::try_from(homes).unwrap_or(0).max(first - 1000)
+        });
+        if there.is_none() {
             let line = format!("{name}:x:{uid}:{uid}::{home}:/bin/bash\n");
             // A full or odd file system only means that the home is missing, as on a real machine.
             let _ = vfs.mkdir(&root, home.as_bytes(), 0o700);
@@ -96,10 +134,8 @@ impl Machine {
             if let Ok(ino) = vfs.create(&root, b"/etc/passwd", 0o644, false) {
                 let _ = vfs.write(ino, None, line.as_bytes());
             }
-            Account { name, home, cred: Cred { uid, gid: uid, groups: Vec::new() } }
-        });
-        vfs.settle();
-        (Arc::new(Mutex::new(vfs)), account)
+        }
+        Account { name, home, cred: Cred { uid, gid: uid, groups: Vec::new() } }
     }
 }
 

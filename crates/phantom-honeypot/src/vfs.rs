@@ -8,6 +8,7 @@ mod live;
 mod node;
 mod open;
 mod path;
+mod share;
 
 pub use base::Base;
 pub use change::SetAttr;
@@ -15,6 +16,7 @@ pub(crate) use debian::SYSTEM;
 pub use node::{Cred, Errno, Kind, Limits, Stat};
 pub use open::OpenFlags;
 pub use path::{join, split};
+pub use share::{Memory, Remember, SharedVfs};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -38,11 +40,14 @@ pub struct Vfs {
     changed: HashMap<Ino, Node>,
     next: Ino,
     bytes: usize,
-    removed: Vec<Dropped>,
     held: open::Held,
     live: SharedLive,
     /// Files written since they were last taken as evidence.
     unkept: BTreeSet<Ino>,
+    /// Files that are gone, kept as evidence until their visit ends.
+    removed: Vec<(u64, Dropped)>,
+    /// The visit that acts now.
+    visit: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -50,7 +55,8 @@ struct Node {
     attr: Attr,
     /// Where it was made or last renamed to, for evidence.
     path: Vec<u8>,
-    written: bool,
+    /// The visit that wrote it, until that visit ends.
+    written: Option<u64>,
     body: Body,
 }
 
@@ -90,12 +96,18 @@ impl Vfs {
             held: HashMap::new(),
             live: SharedLive::default(),
             unkept: BTreeSet::new(),
+            visit: 0,
         }
     }
 
     /// Sets the clock: the time of writes and of what /proc tells.
     pub fn set_now(&mut self, now: Timestamp) {
         self.now = now;
+    }
+
+    /// The latest time it was told.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// Finds a node.
@@ -204,7 +216,8 @@ impl Vfs {
         }
         match self.changed.get(&ino) {
             Some(Node { body: Body::Link(target), .. }) => target.clone(),
-            _ => self.base.read(ino, 0, self.limits.path),
+            // A link of the image lies in its index, which was checked: nothing to fail.
+            _ => self.base.read(ino, 0, self.limits.path).unwrap_or_default(),
         }
     }
 
@@ -216,11 +229,14 @@ impl Vfs {
         let attr = self.attr(ino)?;
         let size = match self.changed.get(&ino).map(|node| &node.body) {
             Some(Body::File(bytes) | Body::Link(bytes)) => bytes.len() as u64,
-            Some(Body::Dir(_)) => 4096,
+            Some(Body::Dir(_)) => self.base.size(ino).max(4096),
             None if is_proc(ino) => self.with_machine(|view| view.size(ino)),
             Some(Body::Base) | None => self.base.size(ino),
         };
-        let nlink = if attr.kind == Kind::Dir {
+        let plain = !self.changed.contains_key(&ino) && ino != Base::ROOT && !is_proc(ino);
+        let nlink = if attr.kind == Kind::Dir && plain {
+            self.base.dir_links(ino)
+        } else if attr.kind == Kind::Dir {
             2 + self
                 .names(ino)
                 .iter()
@@ -279,7 +295,7 @@ impl Vfs {
     /// At most `len` bytes from `offset` of a file.
     ///
     /// # Errors
-    /// `EISDIR`, `EACCES`; as [`Vfs::lookup`].
+    /// `EISDIR`, `EACCES`; `EIO` where the image is damaged; as [`Vfs::lookup`].
     pub fn read(&self, who: &Cred, path: &[u8], offset: u64, len: usize) -> Result<Vec<u8>, Errno> {
         let ino = self.lookup(who, path, true)?;
         let attr = self.attr(ino)?;
@@ -289,22 +305,22 @@ impl Vfs {
         if !attr.allows(who, 4) {
             return Err(Errno::EACCES);
         }
-        Ok(self.content(ino, offset, len))
+        self.content(ino, offset, len)
     }
 
-    fn content(&self, ino: Ino, offset: u64, len: usize) -> Vec<u8> {
+    fn content(&self, ino: Ino, offset: u64, len: usize) -> Result<Vec<u8>, Errno> {
         if is_proc(ino) {
             let text = self.with_machine(|view| view.text(ino));
             let from = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
-            return text.get(from..from.saturating_add(len).min(text.len())).unwrap_or(&[]).to_vec();
+            return Ok(text.get(from..from.saturating_add(len).min(text.len())).unwrap_or(&[]).to_vec());
         }
         match self.changed.get(&ino).map(|node| &node.body) {
             Some(Body::File(bytes) | Body::Link(bytes)) => {
                 let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
                 let to = from.saturating_add(len).min(bytes.len());
-                bytes.get(from..to).unwrap_or(&[]).to_vec()
+                Ok(bytes.get(from..to).unwrap_or(&[]).to_vec())
             }
-            Some(Body::Dir(_)) => Vec::new(),
+            Some(Body::Dir(_)) => Ok(Vec::new()),
             Some(Body::Base) | None => self.base.read(ino, offset, len),
         }
     }
@@ -331,21 +347,23 @@ impl Vfs {
             all.sort();
             return all;
         }
-        let mut all: BTreeMap<Vec<u8>, Ino> =
-            self.base.children(ino).map(|(name, ino)| (name.to_vec(), ino)).collect();
-        if let Some(Node { body: Body::Dir(names), .. }) = self.changed.get(&ino) {
-            for (name, own) in names {
-                match own {
-                    Some(ino) => all.insert(name.clone(), *ino),
-                    None => all.remove(name),
-                };
-            }
-        }
-        if ino == Base::ROOT {
-            let mounted = |name: &[u8]| Some((name.to_vec(), self.base.host.tree.mounted(name)?));
-            all.extend([&b"proc"[..], b"sys"].into_iter().filter_map(mounted));
-        }
-        all.into_iter().collect()
+        let none = BTreeMap::new();
+        let own = match self.changed.get(&ino) {
+            Some(Node { body: Body::Dir(names), .. }) => names,
+            _ => &none,
+        };
+        let mounted = |name: &[u8]| {
+            if ino == Base::ROOT { self.base.host.tree.mounted(name) } else { None }
+        };
+        let base = self.base.children(ino).into_iter();
+        let base = base.filter(|(name, _)| !own.contains_key(*name) && mounted(name).is_none());
+        let mounts = [&b"proc"[..], b"sys"].into_iter().filter_map(|name| Some((name, mounted(name)?)));
+        let own = own.iter().filter_map(|(name, ino)| Some((name.as_slice(), (*ino)?)));
+        let mut all: Vec<(Vec<u8>, Ino)> =
+            base.chain(mounts).chain(own).map(|(name, ino)| (name.to_vec(), ino)).collect();
+        // Sorted already but where something was added.
+        all.sort();
+        all
     }
 }
 

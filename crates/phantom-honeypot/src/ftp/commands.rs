@@ -90,10 +90,10 @@ impl FtpDialogue {
             // Debian's /etc/ftpusers names root and the system accounts: PAM refuses them whatever they send.
             let barred = machine.account(&user).is_some_and(|account| account.cred.uid < 1000);
             if guest && self.ftp.login.anonymous_ftp() {
-                let (vfs, account) = machine.login(b"ftp", now);
+                let (vfs, account) = machine.visit(self.visit.peer.ip(), b"ftp", now);
                 session = Some(Session::anonymous(vfs, account));
             } else if !guest && self.ftp.login.check(self.visit.peer.ip(), &user, secret) && !barred {
-                let (vfs, account) = machine.login(&user, now);
+                let (vfs, account) = machine.visit(self.visit.peer.ip(), &user, now);
                 session = Some(Session::new(vfs, account));
             }
             allowed = session.is_some();

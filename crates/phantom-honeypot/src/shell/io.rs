@@ -9,10 +9,9 @@ use std::task::Poll;
 use phantom_core::{Body, Timestamp};
 
 use super::console::Emit;
-use crate::vfs::{Ino, Vfs};
+use crate::vfs::Ino;
 
-/// The file system of one visit, shared by all its channels.
-pub type SharedVfs = Arc<Mutex<Vfs>>;
+pub use crate::vfs::SharedVfs;
 
 /// Output bytes one line may print before it is killed.
 pub(super) const OUTPUT: usize = 4 << 20;

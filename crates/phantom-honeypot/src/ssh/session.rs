@@ -257,7 +257,7 @@ impl SshDialogue {
         }
         self.server.auth_reply(accepted);
         if accepted && self.server.is_authenticated() {
-            self.seat = Some(self.shared.machine.login(&user, now));
+            self.seat = Some(self.shared.machine.visit(self.visit.peer.ip(), &user, now));
             self.deadline = after(now, self.shared.times.idle);
         }
     }

@@ -68,12 +68,12 @@ impl Vfs {
             self.room(0, 1)?;
             let attr = self.attr(ino)?;
             let body = if attr.kind == Kind::Dir { Body::Dir(BTreeMap::new()) } else { Body::Base };
-            self.changed.insert(ino, Node { attr, path: path.to_vec(), written: false, body });
+            self.changed.insert(ino, Node { attr, path: path.to_vec(), written: None, body });
         }
         if content && matches!(self.changed.get(&ino).map(|n| &n.body), Some(Body::Base)) {
             let size = usize::try_from(self.base.size(ino)).unwrap_or(usize::MAX);
             self.room(size, 0)?;
-            let bytes = self.base.read(ino, 0, size);
+            let bytes = self.base.read(ino, 0, size)?;
             self.bytes += bytes.len();
             if let Some(node) = self.changed.get_mut(&ino) {
                 node.body = Body::File(bytes);
@@ -84,7 +84,7 @@ impl Vfs {
 
     fn room(&mut self, bytes: usize, nodes: usize) -> Result<(), Errno> {
         while self.bytes.saturating_add(bytes) > self.limits.bytes && !self.removed.is_empty() {
-            self.bytes = self.bytes.saturating_sub(self.removed.remove(0).content.len());
+            self.bytes = self.bytes.saturating_sub(self.removed.remove(0).1.content.len());
         }
         let full = self.bytes.saturating_add(bytes) > self.limits.bytes
             || self.changed.len().saturating_add(nodes) > self.limits.nodes;
@@ -121,7 +121,7 @@ impl Vfs {
         let ino = self.next;
         self.next += 1;
         self.bytes += size + name.len() * 2;
-        self.changed.insert(ino, Node { attr, path: whole, written: false, body });
+        self.changed.insert(ino, Node { attr, path: whole, written: None, body });
         self.enter(dir, name, Some(ino))?;
         Ok(ino)
     }
@@ -193,8 +193,9 @@ impl Vfs {
                     Err(_) => path.to_vec(),
                 };
                 let ino = self.make(who, &path, mode & 0o7777, Kind::File, Body::File(Vec::new()))?;
+                let visit = self.visit;
                 if let Some(node) = self.changed.get_mut(&ino) {
-                    node.written = true;
+                    node.written = Some(visit);
                 }
                 Ok(ino)
             }
@@ -216,10 +217,10 @@ impl Vfs {
         };
         self.room(size.saturating_sub(before), 0)?;
         self.unkept.insert(ino);
-        let now = self.now;
+        let (now, visit) = (self.now, self.visit);
         let node = self.own(ino, path, true)?;
         node.attr.mtime = now;
-        node.written = true;
+        node.written = Some(visit);
         if let Body::File(bytes) = &mut node.body {
             bytes.resize(size, 0);
         }
@@ -258,10 +259,10 @@ impl Vfs {
             self.truncate_ino(ino, &path, end)?;
         }
         self.unkept.insert(ino);
-        let now = self.now;
+        let (now, visit) = (self.now, self.visit);
         let node = self.own(ino, &path, true)?;
         node.attr.mtime = now;
-        node.written = true;
+        node.written = Some(visit);
         if let Body::File(content) = &mut node.body
             && let Some(place) = content.get_mut(from..end)
         {
@@ -306,11 +307,13 @@ impl Vfs {
     pub(super) fn bury(&mut self, ino: Ino) {
         self.unkept.remove(&ino);
         if let Some(node) = self.changed.remove(&ino) {
-            match node.body {
-                Body::File(content) if node.written && !content.is_empty() && self.removed.len() < 256 => {
-                    self.removed.push(Dropped { path: node.path, content, removed: true });
+            match (node.body, node.written) {
+                (Body::File(content), Some(visit)) if !content.is_empty() && self.removed.len() < 256 => {
+                    self.removed.push((visit, Dropped { path: node.path, content, removed: true }));
                 }
-                Body::File(bytes) | Body::Link(bytes) => self.bytes = self.bytes.saturating_sub(bytes.len()),
+                (Body::File(bytes) | Body::Link(bytes), _) => {
+                    self.bytes = self.bytes.saturating_sub(bytes.len());
+                }
                 _ => {}
             }
         }

@@ -1,13 +1,15 @@
 //! A Debian 12 server's tree in our own words, from the persona.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use phantom_core::{Timestamp, from_micros, micros};
+use phantom_image::Image;
 
 use super::base::{Base, BaseBody, BaseNode};
 use super::node::{Attr, Kind};
+use super::path::parts;
 use super::{join, split};
 use crate::Persona;
 use crate::machine::{Host, packages};
@@ -94,9 +96,12 @@ pub(crate) const GROUPS: &[(&str, u32)] = &[
     ("ftp", 110),
     ("systemd-timesync", 997),
 ];
+/// Only used while building.
 struct Builder {
+    base: Base,
+    /// Our own directories.
+    dirs: HashMap<Vec<u8>, u64>,
     persona: Arc<Persona>,
-    nodes: Vec<BaseNode>,
     draw: Draw,
 }
 
@@ -116,24 +121,36 @@ impl Builder {
         body: BaseBody,
         mtime: Timestamp,
     ) {
-        let ino = self.nodes.len();
         let (parent, name) = split(path.as_bytes());
-        if ino > 0 {
-            let at = self.find(parent);
-            if let Some(BaseNode { body: BaseBody::Dir(names), .. }) = self.nodes.get_mut(at) {
-                names.insert(name.to_vec(), ino as u64);
+        let there = self.in_image(path.as_bytes());
+        let up = self.dirs.get(parent).copied().or_else(|| self.in_image(parent));
+        // Packages own what they hold; the rest is the installation's.
+        if there.is_some() && !matches!(body, BaseBody::Tail(..)) {
+            return;
+        }
+        let ino = self.base.len();
+        if let Some(up) = up.filter(|_| ino > 0) {
+            match usize::try_from(up.wrapping_sub(self.base.first())) {
+                Ok(at) if at < self.base.nodes.len() => {
+                    if let Some(BaseNode { body: BaseBody::Dir(names), .. }) = self.base.nodes.get_mut(at) {
+                        names.insert(name.to_vec(), ino);
+                    }
+                }
+                _ => drop(self.base.over.entry(up).or_default().insert(name.to_vec(), ino)),
             }
         }
-        self.nodes.push(BaseNode {
-            attr: Attr { kind, mode, uid, gid, mtime, atime: None, nlink: 1 },
-            path: join(b"/", path.as_bytes()),
-            body,
-        });
+        let path = join(b"/", path.as_bytes());
+        if kind == Kind::Dir {
+            self.dirs.insert(path.clone(), ino);
+        }
+        let attr = Attr { kind, mode, uid, gid, mtime, atime: None, nlink: 1 };
+        self.base.nodes.push(BaseNode { attr, path, body });
     }
 
-    /// Only used while building: parents are written out before their children.
-    fn find(&self, path: &[u8]) -> usize {
-        self.nodes.iter().position(|node| node.path == path).unwrap_or(0)
+    /// The image's node at a path without links.
+    fn in_image(&self, path: &[u8]) -> Option<u64> {
+        let image = self.base.image.as_deref()?;
+        parts(path).try_fold(Image::ROOT, |dir, name| image.child(dir, name)).map(u64::from)
     }
 
     fn dir(&mut self, path: &str, mode: u32, owner: (u32, u32)) {
@@ -191,9 +208,16 @@ impl Builder {
     }
 }
 
-pub(super) fn tree(persona: Arc<Persona>) -> Base {
+pub(super) fn tree(persona: Arc<Persona>, image: Option<Arc<Image>>) -> Base {
     let draw = Draw::new(&persona.seed, "tree");
-    let mut b = Builder { persona: Arc::clone(&persona), nodes: Vec::new(), draw };
+    let base = Base {
+        host: Host::new(Arc::clone(&persona)),
+        installed: persona.installed,
+        image,
+        nodes: Vec::new(),
+        over: HashMap::new(),
+    };
+    let mut b = Builder { base, dirs: HashMap::new(), persona: Arc::clone(&persona), draw };
     b.dirs(
         "/ /boot /dev /dev/pts /dev/shm /etc /etc/alternatives /etc/apt /etc/apt/sources.list.d /etc/cron.d /etc/cron.daily /etc/cron.hourly \
          /etc/cron.weekly /etc/default /etc/init.d /etc/network /etc/nginx /etc/nginx/conf.d /etc/nginx/sites-available \
@@ -238,7 +262,7 @@ pub(super) fn tree(persona: Arc<Persona>) -> Base {
     etc(&mut b);
     var(&mut b);
     b.link("/etc/mtab", "../proc/self/mounts");
-    Base { host: Host::new(Arc::clone(&persona)), nodes: b.nodes }
+    b.base
 }
 
 fn accounts(b: &mut Builder) {
@@ -365,8 +389,34 @@ fn var(b: &mut Builder) {
         &format!("/boot/config-{release}"),
         "# CONFIG_LOCALVERSION_AUTO is not set\nCONFIG_X86_64=y\nCONFIG_SMP=y\n",
     );
+    kernel_package(b);
     b.link("/vmlinuz", &format!("boot/vmlinuz-{release}"));
     b.link("/initrd.img", &format!("boot/initrd.img-{release}"));
+}
+
+/// The kernel is the installation's own choice, so no image holds it; dpkg knows it all the same.
+fn kernel_package(b: &mut Builder) {
+    let Some(status) = b.in_image(b"/var/lib/dpkg/status") else { return };
+    let p = Arc::clone(&b.persona);
+    let release = &p.kernel_release;
+    // "#1 SMP PREEMPT_DYNAMIC Debian 6.1.140-1 (2025-05-22)"
+    let version = p.kernel_version.split(' ').find(|word| word.starts_with("6.")).unwrap_or_default();
+    let series = release.split('.').take(2).collect::<Vec<_>>().join(".");
+    let paragraph = format!(
+        "Package: linux-image-{release}\nStatus: install ok installed\nPriority: optional\nSection: kernel\nInstalled-Size: 398489\nMaintainer: Debian Kernel Team <debian-kernel@lists.debian.org>\nArchitecture: amd64\nSource: linux-signed-amd64 ({version}+1)\nVersion: {version}\nDepends: kmod, linux-base (>= 4.3~), initramfs-tools (>= 0.120+deb8u2) | linux-initramfs-tool\nSuggests: linux-doc-{series}, debian-kernel-handbook, grub-pc | grub-efi-amd64 | extlinux\nDescription: Linux {series} for 64-bit PCs (signed)\n"
+    );
+    let tail = BaseBody::Tail(status, format!("{paragraph}\n").into_bytes());
+    b.put("/var/lib/dpkg/status", 0o644, (0, 0), Kind::File, tail);
+    b.text(
+        &format!("/var/lib/dpkg/info/linux-image-{release}.list"),
+        format!("/.\n/boot\n/boot/System.map-{release}\n/boot/config-{release}\n/boot/vmlinuz-{release}\n"),
+    );
+    b.file(
+        &format!("/boot/System.map-{release}"),
+        0o600,
+        (0, 0),
+        "ffffffffffffffff B The real System.map is in the linux-image-<version>-dbg package\n",
+    );
 }
 
 const MOTD: &str = "\nThe programs included with the Debian GNU/Linux system are free software;\nthe exact distribution terms for each program are described in the\nindividual files in /usr/share/doc/*/copyright.\n\nDebian GNU/Linux comes with ABSOLUTELY NO WARRANTY, to the extent\npermitted by applicable law.\n";

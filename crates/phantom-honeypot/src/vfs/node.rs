@@ -169,6 +169,8 @@ pub enum Errno {
     ENOTEMPTY,
     #[error("Too many levels of symbolic links")]
     ELOOP,
+    #[error("Input/output error")]
+    EIO,
     #[error("Bad file descriptor")]
     EBADF,
     #[error("Device or resource busy")]

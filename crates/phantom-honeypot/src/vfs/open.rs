@@ -83,14 +83,24 @@ impl Vfs {
         }
     }
 
+    /// Gives back everything: nobody is there any more who could.
+    pub(super) fn release_all(&mut self) {
+        let held: Vec<Ino> = std::mem::take(&mut self.held).into_keys().collect();
+        for ino in held {
+            if self.changed.get(&ino).is_some_and(|node| node.attr.nlink == 0) {
+                self.bury(ino);
+            }
+        }
+    }
+
     /// At most `len` bytes from `offset` of an open file.
     ///
     /// # Errors
-    /// `EISDIR`.
+    /// `EISDIR`; `EIO` where the image is damaged.
     pub fn read_open(&self, ino: Ino, offset: u64, len: usize) -> Result<Vec<u8>, Errno> {
         match self.attr(ino)?.kind {
             Kind::Dir => Err(Errno::EISDIR),
-            _ => Ok(self.content(ino, offset, len)),
+            _ => self.content(ino, offset, len),
         }
     }
 

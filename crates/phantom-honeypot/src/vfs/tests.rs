@@ -11,6 +11,9 @@ fn fresh(limits: Limits) -> Vfs {
     Vfs::new(Base::debian(Arc::new(Persona::generate([3; 32], at()))), limits, at())
 }
 
+mod image;
+mod share;
+
 const USER: fn() -> Cred = || Cred { uid: 1000, gid: 1000, groups: vec![] };
 
 #[test]

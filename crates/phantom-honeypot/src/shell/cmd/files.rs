@@ -514,7 +514,7 @@ fn find(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     }
     let mut status = 0;
     let mut stack: Vec<(Vec<u8>, usize)> = roots.into_iter().rev().map(|r| (r, 0)).collect();
-    let mut left = 20_000;
+    let mut left = 200_000;
     while let Some((shown, level)) = stack.pop() {
         left -= 1;
         if left == 0 {
