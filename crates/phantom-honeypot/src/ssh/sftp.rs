@@ -1,5 +1,15 @@
 //! The SFTP server that OpenSSH 9.2p1 of Debian 12 runs for the subsystem `sftp`: version 3
 //! (draft-ietf-secsh-filexfer-02) with OpenSSH's extensions. Bytes in, [`Emit`]s out.
+//!
+//! The tests ask the installed server the same. What differs is known:
+//! - A visit's files share 32 MiB, so that a write far behind the end of a file fails where ext4 makes a hole.
+//! - `copy-data` from a device that never ends moves 64 MiB and fails.
+//! - Names of a directory come in the order of a hash of this installation's, as on ext4 of that file system's;
+//!   names that come or go while it is read are noticed at once, not after 32 KiB of entries.
+//! - Requests that came together with the end of the input, or before a malformed one, are still answered; the real
+//!   server drops answers that it has not yet written.
+//! - The working directory is known by name: taking away the right to search the one around it matters here.
+//! - A link whose target ends with a slash is opened as if it did not.
 
 mod extended;
 mod handles;

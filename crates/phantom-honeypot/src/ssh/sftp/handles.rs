@@ -29,6 +29,8 @@ pub(super) struct File {
     pub(super) append: bool,
     /// Whether this handle made or changed the file.
     pub(super) touched: bool,
+    /// Whether it was told that the disk is full.
+    pub(super) full: bool,
     /// What was sent, as long as it came in order from the start.
     pub(super) sent: Sent,
 }

@@ -45,7 +45,7 @@ impl Sftp {
                 })
             }
             fxp::READ => self.read(id, body),
-            fxp::WRITE => self.write(id, body),
+            fxp::WRITE => self.write(id, body, out),
             fxp::STAT | fxp::LSTAT => {
                 let path = body.text()?;
                 let stat = if kind == fxp::STAT { self.calls.stat(path) } else { self.calls.lstat(path) };
@@ -179,12 +179,17 @@ impl Sftp {
         })
     }
 
-    fn write(&mut self, id: u32, body: &mut Reader<'_>) -> Reply {
+    fn write(&mut self, id: u32, body: &mut Reader<'_>, out: &mut Vec<Emit>) -> Reply {
         let (handle, offset, bytes) = (handle(body)?, body.u64()?, body.string()?);
         let Some((ino, file)) = self.handles.file(handle) else {
             return Ok(self.status(id, Status::Failure));
         };
         let result = put(&self.calls, ino, file, offset, bytes);
+        // What is kept of the file is not all that came: the evidence says so, once.
+        if result == Err(Errno::ENOSPC) && !std::mem::replace(&mut file.full, true) {
+            let name = self.handles.get(handle).map(|handle| handle.name.clone()).unwrap_or_default();
+            self.note(&[b"write \"", &name, b"\" No space left on device"], out);
+        }
         Ok(self.status(id, result))
     }
 

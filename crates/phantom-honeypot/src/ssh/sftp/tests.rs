@@ -541,8 +541,10 @@ fn hostile_sizes_are_bounded() {
     let handle = |n: u32| string(&n.to_be_bytes());
     ours.ask(&init(3));
     ours.ask(&message(3, &[string(b"x"), number(26), none()]));
-    let far = ours.reply(&message(6, &[handle(0), long(1 << 40), string(b"x")]));
-    assert_eq!(far[8], 4, "no space for a terabyte");
+    let (emits, _) = ours.ask(&message(6, &[handle(0), long(1 << 40), string(b"x")]));
+    let [Emit::Record(Body::Note(note)), Emit::Stdout(far)] = emits.as_slice() else { panic!("{emits:?}") };
+    assert_eq!(note.value.as_bytes(), b"write \"x\" No space left on device");
+    assert_eq!(far[12], 4, "no space for a terabyte");
     assert_eq!(ours.reply(&message(10, &[handle(0), number(1), long(1 << 40)]))[8], 4);
     ours.ask(&message(3, &[string(b"/dev/zero"), number(1), none()]));
     assert_eq!(ours.reply(&extended("copy-data", &[handle(1), long(0), long(0), handle(0), long(0)]))[8], 4);

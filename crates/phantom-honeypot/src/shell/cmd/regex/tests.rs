@@ -119,6 +119,10 @@ proptest! {
     /// On what both languages share, the whole match begins where another engine's does.
     #[test]
     fn starts_agree_with_another_engine(pattern in "[ab.*|()c+?]{0,8}", text in "[abc]{0,12}") {
+        // `a+?` needs an `a` there and is an optional `a+` here.
+        if pattern.contains("+?") {
+            return Ok(());
+        }
         let flags = Flags::of(Dialect::Extended { strict: true });
         let (Ok(ours), Ok(other)) = (Regex::new(pattern.as_bytes(), flags), regex_lite::Regex::new(&pattern)) else {
             return Ok(());
