@@ -113,6 +113,13 @@ impl Scp {
     }
 }
 
+/// A connection that breaks leaves nothing open: the files outlive it.
+impl Drop for Scp {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
 impl Common {
     fn waiting(&self) -> &[u8] {
         self.input.get(self.done..).unwrap_or(&[])

@@ -24,7 +24,7 @@ use phantom_core::{Body, Timestamp, Untrusted};
 
 use super::calls::Calls;
 use crate::shell::Emit;
-use crate::vfs::Errno;
+use crate::vfs::{Errno, Ino};
 use handles::{Handle, Handles, What};
 use wire::{Fatal, Message, Reader, fxp};
 
@@ -238,6 +238,15 @@ impl Sftp {
             }
         }
         self.calls.lock().release(handle.ino);
+    }
+}
+
+/// A connection that breaks leaves nothing open: the files outlive it.
+impl Drop for Sftp {
+    fn drop(&mut self) {
+        let open: Vec<Ino> = self.handles.drain().map(|handle| handle.ino).collect();
+        let mut vfs = self.calls.lock();
+        open.into_iter().for_each(|ino| vfs.release(ino));
     }
 }
 

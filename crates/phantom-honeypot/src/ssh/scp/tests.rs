@@ -311,6 +311,20 @@ fn files_that_come_and_go_are_evidence_before_they_are_confirmed() {
 }
 
 #[test]
+fn a_broken_connection_leaves_nothing_open() {
+    let calls = calls();
+    let mut scp = Scp::new(calls.clone(), &args("-t n")).unwrap();
+    scp.input(b"C0644 40000 n\n");
+    scp.input(&[7; 20_000]);
+    while scp.step(from_micros(NOW), &mut Vec::new()) == Step::Went {}
+    let ino = calls.stat(b"n").unwrap().ino;
+    calls.unlink(b"n").unwrap();
+    drop(scp);
+    assert!(calls.lock().stat_ino(ino).is_err());
+    assert_eq!(calls.lock().take_dropped()[0].content.len(), 16_384, "what came in whole pieces is evidence");
+}
+
+#[test]
 fn sizes_are_bounded() {
     let calls = calls();
     let (emits, status) = play(&calls, "-t n", &[b"C0644 9223372036854775807 n\nshort"]);

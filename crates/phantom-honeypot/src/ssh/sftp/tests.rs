@@ -536,6 +536,21 @@ fn what_leaves_is_recorded_with_its_hash() {
 }
 
 #[test]
+fn a_broken_connection_leaves_nothing_open() {
+    let mut ours = Ours::new(&Cred::root());
+    ours.ask(&init(3));
+    ours.ask(&message(3, &[string(b"x"), number(26), none()]));
+    ours.ask(&message(6, &[string(&[0; 4]), long(0), string(b"gone")]));
+    let ino = ours.1.stat(b"x").unwrap().ino;
+    ours.ask(&message(13, &[string(b"x")]));
+    let Ours(server, calls) = ours;
+    assert!(calls.lock().stat_ino(ino).is_ok(), "open, it lives without a name");
+    drop(server);
+    assert!(calls.lock().stat_ino(ino).is_err());
+    assert_eq!(calls.lock().take_dropped()[0].content, b"gone", "and is evidence");
+}
+
+#[test]
 fn hostile_sizes_are_bounded() {
     let mut ours = Ours::new(&Cred::root());
     let handle = |n: u32| string(&n.to_be_bytes());
