@@ -29,6 +29,10 @@ pub(crate) struct Live {
     pub(crate) enabled: BTreeMap<String, bool>,
     /// What was written below /proc/sys, by path.
     pub(crate) sysctl: BTreeMap<String, Vec<u8>>,
+    /// When sudo was last given a password, in seconds since 1970.
+    pub(crate) sudo: Option<i64>,
+    /// Passwords of this visit: those logged in with and those set.
+    secrets: BTreeMap<String, Vec<u8>>,
     visits: Vec<Visit>,
     running: Vec<Process>,
     last: u32,
@@ -99,6 +103,19 @@ impl Live {
     pub(crate) fn current(&self) -> u32 {
         let shell = self.visits.last().map_or(1, |visit| visit.shell);
         self.running.last().map_or(shell, |process| process.pid)
+    }
+
+    /// Remembers what somebody's password is now.
+    pub(crate) fn learn(&mut self, user: &str, secret: &[u8]) {
+        if self.secrets.len() < MAX || self.secrets.contains_key(user) {
+            let secret = secret.get(..secret.len().min(LINE)).unwrap_or(secret);
+            self.secrets.insert(user.to_owned(), secret.to_vec());
+        }
+    }
+
+    /// Whether this is the password of a user whose password is known.
+    pub(crate) fn knows(&self, user: &str, secret: &[u8]) -> bool {
+        self.secrets.get(user).is_some_and(|known| known == secret)
     }
 
     pub(crate) fn next_pid(&mut self, newest: u32) -> u32 {

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod awk;
+mod become_user;
 mod columns;
 mod compare;
 mod cron;
@@ -31,6 +32,7 @@ mod sockets;
 mod sort;
 mod system;
 mod text;
+mod users;
 
 pub(crate) use registry::{Form, rows};
 

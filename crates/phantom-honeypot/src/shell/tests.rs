@@ -279,7 +279,7 @@ fn a_visit_on_a_terminal() {
         text.split_once(&format!("root@{host}:~# ")).unwrap().1.replace(&format!("root@{host}:~# "), "# ");
     assert_eq!(
         text,
-        "echo hi\r\nhi\r\n# foo\r\n-bash: foo: command not found\r\n# cat > t\r\nline\r\n# ls\r\nt\r\n# passwd\r\nChanging password for root.\r\nNew password: \r\nRetype new password: \r\npasswd: password updated successfully\r\n# exit\r\nlogout\r\n"
+        "echo hi\r\nhi\r\n# foo\r\n-bash: foo: command not found\r\n# cat > t\r\nline\r\n# ls\r\nt\r\n# passwd\r\nNew password: \r\nRetype new password: \r\npasswd: password updated successfully\r\n# exit\r\nlogout\r\n"
     );
     let lines: Vec<(String, bool)> = out
         .iter()

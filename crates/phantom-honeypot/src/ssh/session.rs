@@ -257,7 +257,9 @@ impl SshDialogue {
         }
         self.server.auth_reply(accepted);
         if accepted && self.server.is_authenticated() {
-            self.seat = Some(self.shared.machine.visit(self.visit.peer.ip(), &user, now));
+            let seat = self.shared.machine.visit(self.visit.peer.ip(), &user, now);
+            seat.0.lock().unwrap_or_else(PoisonError::into_inner).learn(&seat.1.name, &secret);
+            self.seat = Some(seat);
             self.deadline = after(now, self.shared.times.idle);
         }
     }

@@ -221,7 +221,7 @@ pub(super) fn tree(persona: Arc<Persona>, image: Option<Arc<Image>>) -> Base {
     b.dirs(
         "/ /boot /dev /dev/pts /dev/shm /etc /etc/alternatives /etc/apt /etc/apt/sources.list.d /etc/cron.d /etc/cron.daily /etc/cron.hourly \
          /etc/cron.weekly /etc/default /etc/init.d /etc/network /etc/nginx /etc/nginx/conf.d /etc/nginx/sites-available \
-         /etc/nginx/sites-enabled /etc/pam.d /etc/profile.d /etc/skel /etc/ssh /etc/systemd /etc/systemd/system \
+         /etc/nginx/sites-enabled /etc/pam.d /etc/profile.d /etc/skel /etc/ssh /etc/sudoers.d /etc/systemd /etc/systemd/system \
          /home /media /mnt /opt /run /run/sshd /srv /srv/ftp /usr /usr/bin /usr/games \
          /usr/include /usr/lib /usr/lib64 /usr/lib/openssh /usr/lib/systemd /usr/lib/x86_64-linux-gnu /usr/local /usr/local/bin \
          /usr/local/sbin /usr/local/lib /usr/sbin /usr/share /usr/share/doc /usr/share/man /usr/src /var /var/backups \

@@ -17,6 +17,11 @@ impl Vfs {
         Arc::clone(&self.live)
     }
 
+    /// Remembers the password that a user logged in with: su and sudo ask for it.
+    pub(crate) fn learn(&self, user: &str, secret: &[u8]) {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).learn(user, secret);
+    }
+
     /// A write to a file of /proc or /sys: settings of the kernel are kept, others take it.
     pub(super) fn write_setting(&mut self, ino: Ino, bytes: &[u8]) -> Result<(), Errno> {
         let Some(path) = self.with_machine(|view| view.setting(ino).map(str::to_owned)) else {

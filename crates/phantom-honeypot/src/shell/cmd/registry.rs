@@ -13,6 +13,7 @@ const TABLES: &[&[Row]] = &[
     super::awk::PROGRAMS,
     super::columns::PROGRAMS,
     super::compare::PROGRAMS,
+    super::become_user::PROGRAMS,
     super::cron::PROGRAMS,
     super::digest::PROGRAMS,
     super::dpkg::PROGRAMS,
@@ -34,6 +35,7 @@ const TABLES: &[&[Row]] = &[
     super::sockets::PROGRAMS,
     super::sort::PROGRAMS,
     super::system::PROGRAMS,
+    super::users::PROGRAMS,
 ];
 
 /// A program that needs nothing but its arguments and, perhaps, all of its input.

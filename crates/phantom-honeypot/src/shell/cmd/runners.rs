@@ -21,13 +21,10 @@ pub(super) const PROGRAMS: &[Row] = &[
     waits("dash", "dash", 125_640, boxed!(interpreter)),
     waits("env", "coreutils", 48_536, boxed!(env)),
     waits("nohup", "coreutils", 43_920, boxed!(env)),
-    waits("passwd", "passwd", 68_248, boxed!(passwd)).mode(0o4755),
     waits("scp", "openssh-client", 273_024, boxed!(transfer::scp)),
     helper("/usr/lib/openssh", "sftp-server", "openssh-sftp-server", 207_056, boxed!(transfer::sftp_server)),
     waits("sh", "dash", 0, boxed!(interpreter)).linked("dash"),
     waits("sleep", "coreutils", 43_888, boxed!(sleep)),
-    waits("su", "util-linux", 72_000, boxed!(assume)),
-    waits("sudo", "sudo", 281_624, boxed!(assume)).mode(0o4755),
     waits("wget", "wget", 470_384, boxed!(system::download)),
     twin("[", "coreutils", 68_496),
     twin("echo", "coreutils", 43_856),
@@ -79,47 +76,6 @@ pub(super) async fn start(sh: &mut Shell, by: &str, command: &[Vec<u8>]) -> Resu
         return Ok(127);
     }
     Box::pin(run(sh, program, args.to_vec())).await
-}
-
-async fn passwd(sh: &mut Shell, _name: &str, _args: Vec<Vec<u8>>) -> Result<i32, Stop> {
-    sh.write(1, format!("Changing password for {}.\n", sh.account.name).as_bytes())?;
-    for prompt in ["New password: ", "Retype new password: "] {
-        sh.secret(prompt).await?;
-    }
-    sh.write(1, b"passwd: password updated successfully\n")?;
-    Ok(0)
-}
-
-async fn assume(sh: &mut Shell, name: &str, mut args: Vec<Vec<u8>>) -> Result<i32, Stop> {
-    let root = sh.account.cred.uid == 0;
-    if !root {
-        let prompt = if name == "su" {
-            "Password: ".to_owned()
-        } else {
-            format!("[sudo] password for {}: ", sh.account.name)
-        };
-        sh.secret(&prompt).await?;
-        let said: &[u8] = if name == "su" { b"su: Authentication failure\n" } else { b"Sorry, try again.\n" };
-        sh.write(2, said)?;
-        return Ok(1);
-    }
-    let mut child = sh.fork()?;
-    args.retain(|a| !matches!(a.as_slice(), b"-" | b"-i" | b"-s" | b"-S" | b"-l" | b"-n"));
-    if name == "su" && args.first().is_some_and(|a| !a.starts_with(b"-")) {
-        let user = args.remove(0);
-        match super::accounts::account(sh, &show(&user)) {
-            Some(account) => child.account = account,
-            None => {
-                sh.write(2, format!("su: user {} does not exist or the user entry does not contain all the required fields\n", show(&user)).as_bytes())?;
-                return Ok(1);
-            }
-        }
-    }
-    if name == "sudo" && !args.is_empty() {
-        let program = args.remove(0);
-        return Box::pin(run(&mut child, &program, args)).await;
-    }
-    Box::pin(subshell(&mut child, "bash", args)).await
 }
 
 /// sh, bash and dash.

@@ -153,3 +153,95 @@ fn tables_of_cron_are_kept() {
     assert_eq!((err.as_str(), status), ("\"-\":1: bad minute\nerrors in crontab file, can't install.\n", 1));
     check("echo id | at now + 1 hour 2>/dev/null; atq | cut -f1; at -c 1 | tail -1; atrm 1; atq", "1\nid\n");
 }
+
+/// Texts measured with shadow 4.13 and adduser 3.134.
+#[test]
+fn users_are_made_changed_and_removed() {
+    check(
+        "useradd -m -s /bin/bash bob; id bob; grep -c ^bob: /etc/passwd /etc/shadow; ls -a /home/bob | tail -3",
+        &format!(
+            "uid={0}(bob) gid={0}(bob) groups={0}(bob)\n/etc/passwd:1\n/etc/shadow:1\n.bash_logout\n.bashrc\n.profile\n",
+            out("useradd x; id -u x").trim()
+        ),
+    );
+    check("useradd -o -u 0 -g 0 evil 2>/dev/null; id -u evil; su evil -c whoami", "0\nroot\n");
+    check(
+        "useradd a; usermod -aG sudo,adm a; groups a; gpasswd -d a adm; id -nG a; usermod -L a; passwd -S a | cut -d' ' -f2",
+        "a : a adm sudo\nRemoving user a from group adm\na sudo\nL\n",
+    );
+    check(
+        "adduser --disabled-password --gecos '' carl | head -1; ls -ld /home/carl | cut -d' ' -f1,3; deluser carl | tail -1; id carl 2>&1",
+        "Adding user `carl' ...\ndrwx------ carl\nDone.\nid: ‘carl’: no such user\n",
+    );
+    check(
+        "printf 'abc\\nabc\\n' | passwd 2>&1; grep -c '^root:.y.j9T' /etc/shadow",
+        "New password: Retype new password: passwd: password updated successfully\n1\n",
+    );
+    check("groupadd gg; getent group gg | cut -d: -f1,2; groupdel gg; getent group gg; echo $?", "gg:x\n2\n");
+    for (line, wanted, status) in [
+        ("useradd root", "useradd: user 'root' already exists\n", 9),
+        ("useradd 'Bad:x'", "useradd: invalid user name 'Bad:x': use --badname to ignore\n", 3),
+        ("userdel nosuch", "userdel: user 'nosuch' does not exist\n", 6),
+        ("usermod -L nosuch", "usermod: user 'nosuch' does not exist\n", 6),
+        ("groupadd root", "groupadd: group 'root' already exists\n", 9),
+        ("passwd nosuch", "passwd: user 'nosuch' does not exist\n", 1),
+        ("echo bad | chpasswd", "chpasswd: line 1: missing new password\n", 1),
+        (
+            "su nosuch",
+            "su: user nosuch does not exist or the user entry does not contain all the required fields\n",
+            1,
+        ),
+        (
+            "printf 'aa\\nbb\\n' | passwd",
+            "New password: Retype new password: Sorry, passwords do not match.\npasswd: Authentication token manipulation error\npasswd: password unchanged\n",
+            10,
+        ),
+    ] {
+        let (_, err, got) = run(line);
+        assert_eq!((err.as_str(), got), (wanted, status), "{line}");
+    }
+}
+
+#[test]
+fn becoming_somebody_else_asks_for_the_right_password() {
+    check(
+        "su www-data; su -s /bin/sh www-data -c id; sudo -u www-data whoami; sudo -l | tail -1",
+        "This account is currently not available.\nuid=33(www-data) gid=33(www-data) groups=33(www-data)\nwww-data\n    (ALL : ALL) ALL\n",
+    );
+    check(
+        "useradd -G sudo u; echo u:pw | chpasswd; su u -c 'echo pw | sudo -S id -u 2>/dev/null; sudo -n id -u'",
+        "0\n0\n",
+    );
+    let (_, err, status) = run("useradd u; echo u:pw | chpasswd; su u -c 'echo pw | sudo -S id'");
+    assert_eq!((err.as_str(), status), ("[sudo] password for u: u is not in the sudoers file.\n", 1));
+    let (_, err, status) = run("useradd u; su u -c 'sudo id'");
+    assert!(err.starts_with("sudo: a terminal is required to read the password;") && status == 1);
+    check("echo 'u ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/u; useradd u; su u -c 'sudo whoami'", "root\n");
+    let (_, err, _) = run("su www-data -s /bin/sh -c 'echo x | su'");
+    assert_eq!(err, "Password: su: Authentication failure\n");
+}
+
+#[test]
+fn services_follow_systemctl() {
+    check(
+        "systemctl is-active nginx; systemctl stop nginx; systemctl is-active nginx; ss -tln | grep -c :80; service nginx start; pgrep -c nginx >/dev/null && ss -tln | grep -c :80",
+        "active\ninactive\n0\n2\n",
+    );
+    check(
+        "printf '[Unit]\\nDescription=My\\n[Service]\\nExecStart=/tmp/x\\n[Install]\\nWantedBy=multi-user.target\\n' > /etc/systemd/system/my.service; systemctl daemon-reload; systemctl enable --now my 2>/dev/null; systemctl is-enabled my; systemctl is-active my; readlink /etc/systemd/system/multi-user.target.wants/my.service; systemctl list-units | grep -c my.service",
+        "enabled\nactive\n/etc/systemd/system/my.service\n1\n",
+    );
+    for (line, wanted, status) in [
+        ("systemctl status nosuch", "Unit nosuch.service could not be found.\n", 4),
+        ("systemctl start nosuch", "Failed to start nosuch.service: Unit nosuch.service not found.\n", 5),
+        ("systemctl frob", "Unknown command verb frob.\n", 1),
+        ("systemctl stop nosuch", "Failed to stop nosuch.service: Unit nosuch.service not loaded.\n", 5),
+    ] {
+        let (_, err, got) = run(line);
+        assert_eq!((err.as_str(), got), (wanted, status), "{line}");
+    }
+    assert!(
+        out("systemctl status ssh").contains("Accepted password for root from 198.51.100.7 port 40000 ssh2")
+    );
+    assert!(out("journalctl -u ssh -n 2 | wc -l").starts_with('2'));
+}
