@@ -27,6 +27,8 @@ pub(crate) struct Live {
     pub(crate) units: BTreeMap<String, (bool, Timestamp)>,
     /// Units of the machine that were enabled or disabled; at most as many as there are.
     pub(crate) enabled: BTreeMap<String, bool>,
+    /// Rules of the packet filter.
+    pub(crate) rules: Vec<crate::shell::cmd::firewall::Rule>,
     /// What was written below /proc/sys, by path.
     pub(crate) sysctl: BTreeMap<String, Vec<u8>>,
     /// When sudo was last given a password, in seconds since 1970.

@@ -245,3 +245,40 @@ fn services_follow_systemctl() {
     );
     assert!(out("journalctl -u ssh -n 2 | wc -l").starts_with('2'));
 }
+
+#[test]
+fn the_packet_filter_keeps_what_it_is_told() {
+    check(
+        "iptables -P INPUT DROP; iptables -A INPUT -p tcp --dport 22 -j ACCEPT; iptables -S; iptables -F; iptables -S INPUT",
+        "-P INPUT DROP\n-P FORWARD ACCEPT\n-P OUTPUT ACCEPT\n-A INPUT -p tcp --dport 22 -j ACCEPT\n-P INPUT DROP\n",
+    );
+    check(
+        "iptables -L -n | head -3",
+        "Chain INPUT (policy ACCEPT)\ntarget     prot opt source               destination         \n\n",
+    );
+    let (_, err, status) = run("iptables -D INPUT -j DROP");
+    assert_eq!(
+        (err.as_str(), status),
+        ("iptables: Bad rule (does a matching rule exist in that chain?).\n", 1)
+    );
+}
+
+#[test]
+fn nothing_is_reached_beyond_the_own_network() {
+    let (text, _, status) = run("ping -c 1 -W 1 203.0.113.9");
+    assert_eq!(
+        (text.as_str(), status),
+        (
+            "PING 203.0.113.9 (203.0.113.9) 56(84) bytes of data.\n\n--- 203.0.113.9 ping statistics ---\n1 packets transmitted, 0 received, 100% packet loss, time 0ms\n\n",
+            1
+        )
+    );
+    assert!(out("ping -c 2 localhost").contains("2 packets transmitted, 2 received, 0% packet loss"));
+    let (_, err, status) = run("ping -c 1 c2.example");
+    assert_eq!((err.as_str(), status), ("ping: c2.example: Temporary failure in name resolution\n", 2));
+    assert!(run("nslookup c2.example").0.ends_with("no servers could be reached\n\n\n"));
+    check(
+        "getent hosts localhost | tr -s ' '; getent hosts nowhere.example; echo $?",
+        "127.0.0.1 localhost\n2\n",
+    );
+}
