@@ -1,6 +1,7 @@
 //! Builtins and programs.
 
 mod accounts;
+mod attrs;
 mod awk;
 mod become_user;
 mod columns;
@@ -11,6 +12,7 @@ mod digest;
 mod dpkg;
 mod dump;
 mod files;
+mod find;
 pub(crate) mod firewall;
 mod float;
 mod getopt;
@@ -19,6 +21,7 @@ mod hardware;
 mod heads;
 mod lists;
 mod logins;
+mod modes;
 mod more;
 mod network;
 mod numbers;
@@ -28,6 +31,7 @@ mod regex;
 mod registry;
 mod resolve;
 mod runners;
+mod scratch;
 mod sed;
 mod services;
 mod sockets;
@@ -35,6 +39,7 @@ mod sort;
 mod system;
 mod text;
 mod users;
+mod wrappers;
 
 pub(crate) use registry::{Form, rows};
 

@@ -5,7 +5,7 @@ use phantom_core::Timestamp;
 use super::registry::{Row, bin};
 use super::{Ctx, Need, has_flag, show};
 use crate::shell::facts::strftime;
-use crate::vfs::{Errno, Kind, SetAttr, Stat, join, split};
+use crate::vfs::{Errno, Kind, Stat, join, split};
 
 pub(super) const PROGRAMS: &[Row] = &[
     bin("ls", "coreutils", 151_344, ls),
@@ -15,11 +15,7 @@ pub(super) const PROGRAMS: &[Row] = &[
     bin("rm", "coreutils", 72_752, rm),
     bin("cp", "coreutils", 151_152, cp),
     bin("mv", "coreutils", 142_968, mv),
-    bin("touch", "coreutils", 109_616, touch),
-    bin("chmod", "coreutils", 64_496, chmod),
     bin("ln", "coreutils", 72_824, ln),
-    bin("stat", "coreutils", 97_488, stat),
-    bin("find", "findutils", 224_848, find),
     bin("tee", "coreutils", 43_984, tee),
     bin("readlink", "coreutils", 52_112, readlink),
 ];
@@ -27,6 +23,23 @@ pub(super) const PROGRAMS: &[Row] = &[
 /// Name of a user or group number, as /etc/passwd has it.
 pub(super) fn owner(ctx: &Ctx<'_>, uid: u32, group: bool) -> String {
     if group { super::accounts::group_name(ctx.sh, uid) } else { super::accounts::user_name(ctx.sh, uid) }
+}
+
+/// The same for those that have the shell alone.
+pub(super) fn owner_of(sh: &crate::shell::Shell, id: u32, group: bool) -> String {
+    if group { super::accounts::group_name(sh, id) } else { super::accounts::user_name(sh, id) }
+}
+
+/// A user's or group's number, by the session's own /etc/passwd or /etc/group.
+pub(super) fn number_of(sh: &crate::shell::Shell, name: &str, group: bool) -> Option<u32> {
+    let file: &[u8] = if group { b"/etc/group" } else { b"/etc/passwd" };
+    let text = sh.vfs().read(&crate::Cred::root(), file, 0, 1 << 20).unwrap_or_default();
+    let found = super::text::lines(&text).into_iter().find_map(|line| {
+        let line = show(line);
+        let mut parts = line.split(':');
+        (parts.next() == Some(name)).then(|| parts.nth(1).and_then(|n| n.parse().ok())).flatten()
+    });
+    found.or_else(|| name.parse().ok())
 }
 
 /// The time as `ls -l` prints it: with the year beyond half a year ago.
@@ -357,78 +370,6 @@ fn mv(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     Ok(pairs(ctx, |ctx, from, to| ctx.sh.vfs().rename(&who, from, to), "cannot move"))
 }
 
-fn touch(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let (_, rest) = ctx.options(b"dtr");
-    let now = ctx.sh.io.now();
-    Ok(each(ctx, rest, "cannot touch", |ctx, path| {
-        let who = ctx.sh.account.cred.clone();
-        let mode = 0o666 & !ctx.sh.umask;
-        let mut vfs = ctx.sh.vfs();
-        if vfs.stat(&who, path).is_err() {
-            vfs.create(&who, path, mode, false)?;
-        }
-        vfs.set_attr(&who, path, SetAttr { mtime: Some(now), ..SetAttr::default() })
-    }))
-}
-
-fn chmod(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let mut args = ctx.args.clone();
-    args.retain(|a| !matches!(a.as_slice(), b"-R" | b"-f" | b"-v"));
-    if args.len() < 2 {
-        return Ok(ctx.fail("missing operand\nTry 'chmod --help' for more information."));
-    }
-    let spec = show(&args.remove(0));
-    if mode_of(&spec, 0).is_none() {
-        return Ok(ctx.fail(&format!("invalid mode: '{spec}'\nTry 'chmod --help' for more information.")));
-    }
-    Ok(each(ctx, args, "cannot access", |ctx, path| {
-        let who = ctx.sh.account.cred.clone();
-        let mut vfs = ctx.sh.vfs();
-        let old = vfs.stat(&who, path)?.mode;
-        vfs.set_attr(&who, path, SetAttr { mode: mode_of(&spec, old), ..SetAttr::default() })
-    }))
-}
-
-/// A mode from `755` or `u+x,go-w`.
-fn mode_of(spec: &str, old: u32) -> Option<u32> {
-    if spec.chars().all(|c| c.is_digit(8)) {
-        return u32::from_str_radix(spec, 8).ok().filter(|m| *m <= 0o7777);
-    }
-    let mut mode = old;
-    for clause in spec.split(',') {
-        let at = clause.find(['+', '-', '='])?;
-        let (who, rest) = clause.split_at_checked(at)?;
-        let mut mask = 0;
-        for c in who.chars() {
-            mask |= match c {
-                'u' => 0o4700,
-                'g' => 0o2070,
-                'o' => 0o1007,
-                'a' => 0o7777,
-                _ => return None,
-            };
-        }
-        let mask = if who.is_empty() { 0o7777 } else { mask };
-        let mut bits = 0;
-        for c in rest.chars().skip(1) {
-            bits |= match c {
-                'r' => 0o444,
-                'w' => 0o222,
-                'x' | 'X' => 0o111,
-                's' => 0o6000,
-                't' => 0o1000,
-                _ => return None,
-            };
-        }
-        mode = match rest.chars().next()? {
-            '+' => mode | (bits & mask),
-            '-' => mode & !(bits & mask),
-            _ => (mode & !mask) | (bits & mask),
-        };
-    }
-    Some(mode)
-}
-
 fn ln(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     let (flags, rest) = ctx.options(b"");
     let [from, to] = rest.as_slice() else { return Ok(ctx.fail("missing file operand")) };
@@ -469,94 +410,6 @@ fn readlink(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
         }
         Err(_) => 1,
     })
-}
-
-fn stat(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let (_, rest) = ctx.options(b"c");
-    Ok(each(ctx, rest, "cannot statx", |ctx, path| {
-        let found = ctx.sh.vfs().lstat(&ctx.sh.account.cred, path)?;
-        let kind = match found.kind {
-            Kind::File if found.size == 0 => "regular empty file",
-            Kind::File => "regular file",
-            Kind::Dir => "directory",
-            Kind::Link => "symbolic link",
-            Kind::Device => "character special file",
-        };
-        let (user, group) = (owner(ctx, found.uid, false), owner(ctx, found.gid, true));
-        let time = strftime(found.mtime, "%F %T.%N +0000");
-        let text = format!(
-            "  File: {}\n  Size: {:<10}\tBlocks: {:<10} IO Block: 4096   {kind}\nDevice: 8,1\tInode: {:<11} Links: {}\nAccess: ({:04o}/{})  Uid: ({:5}/{user:>8})   Gid: ({:5}/{group:>8})\nAccess: {time}\nModify: {time}\nChange: {time}\n Birth: {time}\n",
-            show(path),
-            found.size,
-            found.size.div_ceil(4096) * 8,
-            found.ino,
-            found.nlink,
-            found.mode,
-            found.mode_string(),
-            found.uid,
-            found.gid
-        );
-        ctx.print(&text);
-        Ok(())
-    }))
-}
-
-fn find(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let split = ctx.args.iter().position(|a| a.starts_with(b"-")).unwrap_or(ctx.args.len());
-    let tests = ctx.args.get(split..).unwrap_or(&[]).to_vec();
-    let value = |name: &[u8]| tests.iter().position(|a| a == name).and_then(|n| tests.get(n + 1)).cloned();
-    let name = value(b"-name");
-    let kind = value(b"-type");
-    let depth = value(b"-maxdepth").and_then(|v| show(&v).parse::<usize>().ok()).unwrap_or(64);
-    let mut roots = ctx.args.get(..split).unwrap_or(&[]).to_vec();
-    if roots.is_empty() {
-        roots.push(b".".to_vec());
-    }
-    let mut status = 0;
-    let mut stack: Vec<(Vec<u8>, usize)> = roots.into_iter().rev().map(|r| (r, 0)).collect();
-    let mut left = 200_000;
-    while let Some((shown, level)) = stack.pop() {
-        left -= 1;
-        if left == 0 {
-            break;
-        }
-        let path = ctx.path(&shown);
-        let found = ctx.sh.vfs().lstat(&ctx.sh.account.cred, &path);
-        let stat = match found {
-            Ok(stat) => stat,
-            Err(errno) => {
-                status = ctx.fail(&format!("‘{}’: {errno}", show(&shown)));
-                continue;
-            }
-        };
-        let last = shown.rsplit(|b| *b == b'/').next().unwrap_or(&shown);
-        let pattern = |p: &Vec<u8>| {
-            crate::shell::glob::matches(&p.iter().map(|b| (*b, true)).collect::<Vec<_>>(), last)
-        };
-        let letter: &[u8] = match stat.kind {
-            Kind::File => b"f",
-            Kind::Dir => b"d",
-            Kind::Link => b"l",
-            Kind::Device => b"c",
-        };
-        if name.as_ref().is_none_or(pattern) && kind.as_deref().is_none_or(|k| k == letter) {
-            ctx.out.extend_from_slice(&shown);
-            ctx.out.push(b'\n');
-        }
-        if stat.kind == Kind::Dir && level < depth {
-            let entries = ctx.sh.vfs().readdir(&ctx.sh.account.cred, &path);
-            match entries {
-                Ok(entries) => {
-                    for (entry, _) in entries.into_iter().rev() {
-                        let sep: &[u8] = if shown.ends_with(b"/") { b"" } else { b"/" };
-                        stack.push(([shown.as_slice(), sep, &entry].concat(), level + 1));
-                    }
-                }
-                Err(errno) => status = ctx.fail(&format!("‘{}’: {errno}", show(&shown))),
-            }
-        }
-    }
-    Ok(status)
 }
 
 fn tee(ctx: &mut Ctx<'_>) -> Result<i32, Need> {

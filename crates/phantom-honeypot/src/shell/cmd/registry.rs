@@ -10,6 +10,7 @@ use crate::shell::eval::Running;
 /// The tables of rows, one line a file.
 const TABLES: &[&[Row]] = &[
     super::accounts::PROGRAMS,
+    super::attrs::PROGRAMS,
     super::awk::PROGRAMS,
     super::columns::PROGRAMS,
     super::compare::PROGRAMS,
@@ -19,6 +20,7 @@ const TABLES: &[&[Row]] = &[
     super::dpkg::PROGRAMS,
     super::dump::PROGRAMS,
     super::files::PROGRAMS,
+    super::find::PROGRAMS,
     super::firewall::PROGRAMS,
     super::grep::PROGRAMS,
     super::hardware::PROGRAMS,
@@ -32,12 +34,14 @@ const TABLES: &[&[Row]] = &[
     super::ps::PROGRAMS,
     super::resolve::PROGRAMS,
     super::runners::PROGRAMS,
+    super::scratch::PROGRAMS,
     super::sed::PROGRAMS,
     super::services::PROGRAMS,
     super::sockets::PROGRAMS,
     super::sort::PROGRAMS,
     super::system::PROGRAMS,
     super::users::PROGRAMS,
+    super::wrappers::PROGRAMS,
 ];
 
 /// A program that needs nothing but its arguments and, perhaps, all of its input.
