@@ -16,8 +16,19 @@ pub(super) struct Source {
 enum Job {
     Name(Vec<u8>),
     /// The rest of an open directory.
-    Dir(Ino, Vec<u8>, Option<(u64, Vec<u8>)>),
+    Dir(Directory),
 }
+
+struct Directory {
+    ino: Ino,
+    path: Vec<u8>,
+    place: Option<(u64, Vec<u8>)>,
+    /// Names read ahead, the next one last.
+    names: Vec<Vec<u8>>,
+}
+
+/// Names read at a time: each reading sorts the whole directory.
+const AHEAD: usize = 512;
 
 /// What the peer's answer is awaited for.
 enum State {
@@ -53,8 +64,8 @@ impl Source {
             State::Ready | State::Begin | State::Whatever => {}
         }
         for job in self.jobs.drain(..) {
-            if let Job::Dir(ino, ..) = job {
-                open.push(ino);
+            if let Job::Dir(dir) = job {
+                open.push(dir.ino);
             }
         }
         let mut vfs = common.calls.lock();
@@ -80,7 +91,9 @@ impl Source {
             }
             State::FileTimes(file) | State::FileHeader(file) => common.calls.lock().release(file.ino),
             State::DirTimes(ino, name, mode) if fine => self.dir_header(ino, name, mode, common, out),
-            State::DirHeader(ino, name) if fine => self.jobs.push(Job::Dir(ino, name, None)),
+            State::DirHeader(ino, path) if fine => {
+                self.jobs.push(Job::Dir(Directory { ino, path, place: None, names: Vec::new() }));
+            }
             State::DirTimes(ino, ..) | State::DirHeader(ino, _) => common.calls.lock().release(ino),
             State::Begin | State::Whatever | State::Ready | State::Sending(_) => {}
         }
@@ -94,26 +107,27 @@ impl Source {
                 self.begin(name, common, out);
                 Step::Went
             }
-            Some(Job::Dir(ino, path, mut place)) => {
-                match common.calls.readdir(ino, &path, &mut place, 1).pop() {
-                    Some((name, _)) if name == b"." || name == b".." => {
-                        self.jobs.push(Job::Dir(ino, path, place));
-                    }
-                    Some((name, _)) => {
-                        let whole = [&path, &b"/"[..], &name].concat();
-                        self.jobs.push(Job::Dir(ino, path, place));
-                        // `char path[PATH_MAX]` takes no more.
-                        if whole.len() >= PATH_MAX - 1 {
-                            common.fail(&[&whole, b": name too long"], out);
-                        } else {
-                            self.jobs.push(Job::Name(whole));
-                        }
-                    }
-                    None => {
-                        common.calls.lock().release(ino);
-                        out.push(Emit::Stdout(b"E\n".to_vec()));
-                        self.state = State::Whatever;
-                    }
+            Some(Job::Dir(mut dir)) => {
+                if dir.names.is_empty() {
+                    let entries = common.calls.readdir(dir.ino, &dir.path, &mut dir.place, AHEAD);
+                    dir.names = entries.into_iter().rev().map(|(name, _)| name).collect();
+                }
+                let Some(name) = dir.names.pop() else {
+                    common.calls.lock().release(dir.ino);
+                    out.push(Emit::Stdout(b"E\n".to_vec()));
+                    self.state = State::Whatever;
+                    return Step::Went;
+                };
+                let whole = [&dir.path, &b"/"[..], &name].concat();
+                self.jobs.push(Job::Dir(dir));
+                if name == b"." || name == b".." {
+                    return Step::Went;
+                }
+                // `char path[PATH_MAX]` takes no more.
+                if whole.len() >= PATH_MAX - 1 {
+                    common.fail(&[&whole, b": name too long"], out);
+                } else {
+                    self.jobs.push(Job::Name(whole));
                 }
                 Step::Went
             }
@@ -130,7 +144,7 @@ impl Source {
             Err(errno) => return common.fail_errno(&name, errno, out),
         };
         // Each open directory holds a descriptor of open(2) and one of opendir(3).
-        let open = self.jobs.iter().filter(|job| matches!(job, Job::Dir(..))).count();
+        let open = self.jobs.iter().filter(|job| matches!(job, Job::Dir(_))).count();
         let number = (3 + 2 * open).to_string();
         common.trace(&[b"scp: debug1: fd ", number.as_bytes(), b" clearing O_NONBLOCK\r\n"], out);
         let stat = common.calls.lock().stat_ino(ino);
