@@ -29,6 +29,8 @@ pub(crate) struct Live {
     pub(crate) enabled: BTreeMap<String, bool>,
     /// Rules of the packet filter.
     pub(crate) rules: Vec<crate::shell::cmd::firewall::Rule>,
+    /// Flags of chattr(1) by inode: letters.
+    pub(crate) flags: BTreeMap<u64, String>,
     /// What was written below /proc/sys, by path.
     pub(crate) sysctl: BTreeMap<String, Vec<u8>>,
     /// When sudo was last given a password, in seconds since 1970.

@@ -1,6 +1,9 @@
 //! Builtins and programs.
 
 mod accounts;
+mod adduser;
+mod apt;
+mod attributes;
 mod attrs;
 mod awk;
 mod become_user;
@@ -9,6 +12,7 @@ mod compare;
 mod cron;
 mod ctx;
 mod digest;
+mod disks;
 mod dpkg;
 mod dump;
 mod files;
@@ -19,6 +23,8 @@ mod getopt;
 mod grep;
 mod hardware;
 mod heads;
+mod journal;
+mod kernel;
 mod lists;
 mod logins;
 mod modes;
@@ -32,12 +38,14 @@ mod registry;
 mod resolve;
 mod runners;
 mod scratch;
+mod secrets;
 mod sed;
 mod services;
 mod sockets;
 mod sort;
 mod system;
 mod text;
+mod units;
 mod users;
 mod wrappers;
 

@@ -51,6 +51,9 @@ impl Vfs {
         if !attr.allows(who, 3) {
             return Err(Errno::EACCES);
         }
+        if self.immutable(dir) || old.is_some_and(|old| self.immutable(old)) {
+            return Err(Errno::EPERM);
+        }
         match old {
             Some(old) if attr.mode & 0o1000 != 0 && who.uid != 0 && who.uid != attr.uid => {
                 if self.attr(old)?.uid == who.uid { Ok(()) } else { Err(Errno::EPERM) }
@@ -178,6 +181,7 @@ impl Vfs {
                     Kind::Device => return if attr.allows(who, 2) { Ok(ino) } else { Err(Errno::EACCES) },
                     _ if !attr.allows(who, 2) => return Err(Errno::EACCES),
                     _ if is_proc(ino) => return Ok(ino),
+                    _ if self.immutable(ino) => return Err(Errno::EPERM),
                     _ => {}
                 }
                 if truncate {

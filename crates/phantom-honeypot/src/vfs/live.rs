@@ -17,6 +17,12 @@ impl Vfs {
         Arc::clone(&self.live)
     }
 
+    /// Whether chattr(1) made a file unchangeable.
+    pub(super) fn immutable(&self, ino: Ino) -> bool {
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.flags.get(&ino).is_some_and(|flags| flags.contains('i'))
+    }
+
     /// Remembers the password that a user logged in with: su and sudo ask for it.
     pub(crate) fn learn(&self, user: &str, secret: &[u8]) {
         self.live.lock().unwrap_or_else(PoisonError::into_inner).learn(user, secret);

@@ -3,7 +3,7 @@
 use super::accounts::{account, system_file};
 use super::registry::{Row, Waits, bin, waits};
 use super::runners::{start, subshell};
-use super::users::ask;
+use super::secrets::ask;
 use super::{Ctx, Need, run, show};
 use crate::shell::io::Stop;
 use crate::shell::{Account, Shell};

@@ -282,3 +282,11 @@ fn nothing_is_reached_beyond_the_own_network() {
         "127.0.0.1 localhost\n2\n",
     );
 }
+
+#[test]
+fn flags_of_files_hold() {
+    check(
+        "touch f; chattr +i f; lsattr f; rm f 2>&1; { echo x > f; } 2>/dev/null; cat f; chattr -i f; rm f && echo gone",
+        "----i---------e------- f\nrm: cannot remove 'f': Operation not permitted\ngone\n",
+    );
+}

@@ -1,35 +1,20 @@
 //! Programs that change users and groups: the files of /etc are what they change.
 
 use super::accounts::{Group, User, groups, system_file, users};
-use super::registry::{Row, Waits, bin, sbin, waits};
+use super::registry::{Row, sbin};
 use super::{Ctx, Need, show};
 use crate::shell::Shell;
-use crate::shell::facts::strftime;
-use crate::shell::io::{Desc, Stop};
 use crate::vfs::{Cred, SetAttr};
 
 pub(super) const PROGRAMS: &[Row] = &[
-    sbin("addgroup", "adduser", 0, addgroup).linked("adduser"),
-    waits("adduser", "adduser", 48_382, (|sh, name, args| Box::pin(adduser(sh, name, args))) as Waits)
-        .in_sbin(),
-    bin("chage", "passwd", 80_376, chage).mode(0o2755),
-    sbin("chpasswd", "passwd", 63_856, chpasswd),
-    bin("chsh", "passwd", 52_880, chsh).mode(0o4755),
-    sbin("delgroup", "adduser", 0, deluser).linked("deluser"),
-    sbin("deluser", "adduser", 16_727, deluser),
-    bin("gpasswd", "passwd", 88_496, gpasswd).mode(0o4755),
-    sbin("groupadd", "passwd", 101_416, groupadd),
-    sbin("groupdel", "passwd", 88_936, groupdel),
-    waits("passwd", "passwd", 68_248, (|sh, name, args| Box::pin(passwd(sh, name, args))) as Waits)
-        .mode(0o4755),
     sbin("useradd", "passwd", 159_536, useradd),
     sbin("userdel", "passwd", 113_608, userdel),
     sbin("usermod", "passwd", 147_056, usermod),
 ];
 
-const PASSWD: &str = "/etc/passwd";
-const SHADOW: &str = "/etc/shadow";
-const GROUP: &str = "/etc/group";
+pub(super) const PASSWD: &str = "/etc/passwd";
+pub(super) const SHADOW: &str = "/etc/shadow";
+pub(super) const GROUP: &str = "/etc/group";
 
 /// Writes a file of /etc as root; the kinds of failure (a full file system) leave it as it was.
 fn put(sh: &Shell, path: &str, text: &str) {
@@ -41,7 +26,7 @@ fn put(sh: &Shell, path: &str, text: &str) {
 }
 
 /// Changes the line of a file whose first field is `name`; `None` removes it.
-fn edit(sh: &Shell, path: &str, name: &str, change: impl Fn(Vec<String>) -> Option<Vec<String>>) {
+pub(super) fn edit(sh: &Shell, path: &str, name: &str, change: impl Fn(Vec<String>) -> Option<Vec<String>>) {
     let mut out = String::new();
     for line in system_file(sh, path).lines() {
         let fields: Vec<String> = line.split(':').map(str::to_owned).collect();
@@ -58,39 +43,23 @@ fn edit(sh: &Shell, path: &str, name: &str, change: impl Fn(Vec<String>) -> Opti
     put(sh, path, &out);
 }
 
-fn set(mut fields: Vec<String>, at: usize, value: &str) -> Option<Vec<String>> {
+pub(super) fn set(mut fields: Vec<String>, at: usize, value: &str) -> Option<Vec<String>> {
     if let Some(field) = fields.get_mut(at) {
         value.clone_into(field);
     }
     Some(fields)
 }
 
-fn append(sh: &Shell, path: &str, line: &str) {
+pub(super) fn append(sh: &Shell, path: &str, line: &str) {
     put(sh, path, &format!("{}{line}\n", system_file(sh, path)));
 }
 
 /// Days since 1970, as /etc/shadow counts.
-fn today(sh: &Shell) -> i64 {
+pub(super) fn today(sh: &Shell) -> i64 {
     sh.io.now().as_second() / 86_400
 }
 
-/// A yescrypt entry for a new password: drawn, as only its look is seen.
-fn hash(sh: &Shell, secret: &[u8]) -> String {
-    const SET: &[u8] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let label: String = secret.iter().map(|b| format!("{b:02x}")).collect();
-    let mut draw = crate::persona::Draw::new(&sh.visitor.seed, &label);
-    let mut take = |n: usize| -> String { (0..n).map(|_| char::from(draw.pick(SET))).collect() };
-    format!("$y$j9T${}${}", take(22), take(43))
-}
-
-/// Gives a user a password, which su and sudo then take.
-fn set_secret(sh: &Shell, name: &str, secret: &[u8]) {
-    let (hash, day) = (hash(sh, secret), today(sh).to_string());
-    edit(sh, SHADOW, name, |fields| set(set(fields, 1, &hash)?, 2, &day));
-    sh.live().learn(name, secret);
-}
-
-fn root_only(ctx: &mut Ctx<'_>, file: &str) -> Option<i32> {
+pub(super) fn root_only(ctx: &mut Ctx<'_>, file: &str) -> Option<i32> {
     if ctx.sh.account.cred.uid == 0 {
         return None;
     }
@@ -99,14 +68,14 @@ fn root_only(ctx: &mut Ctx<'_>, file: &str) -> Option<i32> {
     Some(1)
 }
 
-fn valid(name: &str) -> bool {
+pub(super) fn valid(name: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && name.len() <= 32
         && name.trim_end_matches('$').chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
 }
 
-fn free_id(taken: &[u32], system: bool) -> u32 {
+pub(super) fn free_id(taken: &[u32], system: bool) -> u32 {
     if system {
         (100..1000).rev().find(|id| !taken.contains(id)).unwrap_or(999)
     } else {
@@ -116,22 +85,22 @@ fn free_id(taken: &[u32], system: bool) -> u32 {
 
 /// What a new user is to be.
 #[derive(Default)]
-struct Wish {
-    name: String,
-    uid: Option<u32>,
-    gid: Option<u32>,
-    comment: String,
-    home: Option<String>,
-    shell: Option<String>,
-    groups: Vec<String>,
-    hash: Option<String>,
-    make_home: bool,
-    system: bool,
-    no_group: bool,
+pub(super) struct Wish {
+    pub(super) name: String,
+    pub(super) uid: Option<u32>,
+    pub(super) gid: Option<u32>,
+    pub(super) comment: String,
+    pub(super) home: Option<String>,
+    pub(super) shell: Option<String>,
+    pub(super) groups: Vec<String>,
+    pub(super) hash: Option<String>,
+    pub(super) make_home: bool,
+    pub(super) system: bool,
+    pub(super) no_group: bool,
 }
 
 /// Enters a user in all files and makes the home.
-fn enter(sh: &Shell, wish: &Wish) -> (u32, u32) {
+pub(super) fn enter(sh: &Shell, wish: &Wish) -> (u32, u32) {
     let uids: Vec<u32> = users(sh).iter().map(|u| u.uid).collect();
     let gids: Vec<u32> = groups(sh).iter().map(|g| g.gid).collect();
     let uid = wish.uid.unwrap_or_else(|| free_id(&uids, wish.system));
@@ -172,7 +141,7 @@ fn enter(sh: &Shell, wish: &Wish) -> (u32, u32) {
     (uid, gid)
 }
 
-fn join(sh: &Shell, user: &str, group: &str) {
+pub(super) fn join(sh: &Shell, user: &str, group: &str) {
     edit(sh, GROUP, group, |fields| {
         let members = fields.get(3).cloned().unwrap_or_default();
         if members.split(',').any(|m| m == user) {
@@ -183,7 +152,7 @@ fn join(sh: &Shell, user: &str, group: &str) {
     });
 }
 
-fn leave(sh: &Shell, user: &str, group: &str) {
+pub(super) fn leave(sh: &Shell, user: &str, group: &str) {
     edit(sh, GROUP, group, |fields| {
         let members = fields.get(3).cloned().unwrap_or_default();
         let left: Vec<&str> = members.split(',').filter(|m| *m != user && !m.is_empty()).collect();
@@ -191,11 +160,11 @@ fn leave(sh: &Shell, user: &str, group: &str) {
     });
 }
 
-fn group_of(sh: &Shell, text: &str) -> Option<Group> {
+pub(super) fn group_of(sh: &Shell, text: &str) -> Option<Group> {
     groups(sh).into_iter().find(|g| g.name == text || g.gid.to_string() == text)
 }
 
-fn user_of(sh: &Shell, name: &str) -> Option<User> {
+pub(super) fn user_of(sh: &Shell, name: &str) -> Option<User> {
     users(sh).into_iter().find(|u| u.name == name)
 }
 
@@ -343,7 +312,7 @@ fn userdel(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     Ok(0)
 }
 
-fn forget(sh: &Shell, user: &User) {
+pub(super) fn forget(sh: &Shell, user: &User) {
     let name = &user.name;
     edit(sh, PASSWD, name, |_| None);
     edit(sh, SHADOW, name, |_| None);
@@ -357,7 +326,7 @@ fn forget(sh: &Shell, user: &User) {
 }
 
 /// Removes a home with what is in it; at most 32 directories below one another.
-fn remove_tree(sh: &Shell, path: &str, depth: u32) {
+pub(super) fn remove_tree(sh: &Shell, path: &str, depth: u32) {
     let root = Cred::root();
     let entries = sh.vfs().readdir(&root, path.as_bytes()).unwrap_or_default();
     for (name, _) in entries {
@@ -474,473 +443,4 @@ fn usermod(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
         }
     }
     Ok(0)
-}
-
-fn groupadd(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let (flags, rest) = ctx.options(b"gKpRP");
-    let Some(name) = rest.first().map(|n| show(n)) else {
-        ctx.err.extend_from_slice(b"Usage: groupadd [options] GROUP\n");
-        return Ok(2);
-    };
-    if !valid(&name) {
-        ctx.fail(&format!("'{name}' is not a valid group name"));
-        return Ok(3);
-    }
-    if groups(ctx.sh).iter().any(|g| g.name == name) {
-        if super::has_flag(&flags, b'f') {
-            return Ok(0);
-        }
-        ctx.fail(&format!("group '{name}' already exists"));
-        return Ok(9);
-    }
-    if let Some(status) = root_only(ctx, GROUP) {
-        return Ok(status);
-    }
-    let gids: Vec<u32> = groups(ctx.sh).iter().map(|g| g.gid).collect();
-    let wanted = flags.iter().find(|(l, _)| *l == b'g').and_then(|(_, v)| show(v).parse().ok());
-    if let Some(gid) = wanted.filter(|gid| gids.contains(gid)) {
-        ctx.fail(&format!("GID '{gid}' already exists"));
-        return Ok(4);
-    }
-    let gid = wanted.unwrap_or_else(|| free_id(&gids, super::has_flag(&flags, b'r')));
-    append(ctx.sh, GROUP, &format!("{name}:x:{gid}:"));
-    Ok(0)
-}
-
-fn groupdel(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let (_, rest) = ctx.options(b"RP");
-    let Some(name) = rest.first().map(|n| show(n)) else {
-        ctx.err.extend_from_slice(b"Usage: groupdel [options] GROUP\n");
-        return Ok(2);
-    };
-    let Some(group) = groups(ctx.sh).into_iter().find(|g| g.name == name) else {
-        ctx.fail(&format!("group '{name}' does not exist"));
-        return Ok(6);
-    };
-    if let Some(status) = root_only(ctx, GROUP) {
-        return Ok(status);
-    }
-    if let Some(user) = users(ctx.sh).into_iter().find(|u| u.gid == group.gid) {
-        ctx.fail(&format!("cannot remove the primary group of user '{}'", user.name));
-        return Ok(8);
-    }
-    edit(ctx.sh, GROUP, &name, |_| None);
-    Ok(0)
-}
-
-fn addgroup(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let names: Vec<String> = ctx.args.iter().map(|a| show(a)).filter(|a| !a.starts_with('-')).collect();
-    if ctx.sh.account.cred.uid != 0 {
-        return Ok(ctx.fail("Only root may add a user or group to the system."));
-    }
-    match names.as_slice() {
-        [name] if groups(ctx.sh).iter().any(|g| g.name == *name) => {
-            Ok(ctx.fail(&format!("The group `{name}' already exists.")))
-        }
-        [name] => {
-            let gids: Vec<u32> = groups(ctx.sh).iter().map(|g| g.gid).collect();
-            let gid = free_id(&gids, false);
-            append(ctx.sh, GROUP, &format!("{name}:x:{gid}:"));
-            ctx.print(&format!("Adding group `{name}' (GID {gid}) ...\nDone.\n"));
-            Ok(0)
-        }
-        [user, group] => Ok(match add_to_group(ctx.sh, user, group) {
-            Ok(text) => {
-                ctx.print(&text);
-                0
-            }
-            Err(text) => ctx.fail(&text),
-        }),
-        _ => Ok(ctx.fail("Only one or two names allowed.")),
-    }
-}
-
-fn add_to_group(sh: &Shell, user: &str, group: &str) -> Result<String, String> {
-    let Some(found) = groups(sh).into_iter().find(|g| g.name == group) else {
-        return Err(format!("The group `{group}' does not exist."));
-    };
-    if user_of(sh, user).is_none() {
-        return Err(format!("The user `{user}' does not exist."));
-    }
-    if found.members.iter().any(|m| m == user) {
-        return Ok(format!("The user `{user}' is already a member of `{group}'.\n"));
-    }
-    join(sh, user, group);
-    Ok(format!("Adding user `{user}' to group `{group}' ...\nDone.\n"))
-}
-
-async fn adduser(sh: &mut Shell, _name: &str, args: Vec<Vec<u8>>) -> Result<i32, Stop> {
-    let words: Vec<String> = args.iter().map(|a| show(a)).collect();
-    let mut wish = Wish { make_home: true, shell: Some("/bin/bash".to_owned()), ..Wish::default() };
-    let mut names = Vec::new();
-    let (mut disabled, mut asked) = (false, true);
-    let mut words = words.into_iter();
-    while let Some(word) = words.next() {
-        let (flag, inline) =
-            word.split_once('=').map_or((word.as_str(), None), |(f, v)| (f, Some(v.to_owned())));
-        let mut value = || inline.clone().or_else(|| words.next()).unwrap_or_default();
-        match flag {
-            "--gecos" | "--comment" => {
-                wish.comment = value();
-                asked = false;
-            }
-            "--home" => wish.home = Some(value()),
-            "--shell" => wish.shell = Some(value()),
-            "--uid" => wish.uid = value().parse().ok(),
-            "--gid" => wish.gid = value().parse().ok(),
-            "--ingroup" => {
-                let group = value();
-                wish.gid = group_of(sh, &group).map(|g| g.gid);
-            }
-            "--disabled-password" | "--disabled-login" => disabled = true,
-            "--no-create-home" => wish.make_home = false,
-            "--system" => {
-                wish.system = true;
-                disabled = true;
-                asked = false;
-                wish.shell = Some("/usr/sbin/nologin".to_owned());
-            }
-            flag if flag.starts_with('-') => {}
-            _ => names.push(word),
-        }
-    }
-    if sh.account.cred.uid != 0 {
-        sh.write(2, b"adduser: Only root may add a user or group to the system.\n")?;
-        return Ok(1);
-    }
-    match names.as_slice() {
-        [user, group] => {
-            return match add_to_group(sh, user, group) {
-                Ok(text) => sh.write(1, text.as_bytes()).map(|()| 0),
-                Err(text) => sh.write(2, format!("adduser: {text}\n").as_bytes()).map(|()| 1),
-            };
-        }
-        [name] => wish.name.clone_from(name),
-        _ => {
-            sh.write(2, b"adduser: Only one or two names allowed.\n")?;
-            return Ok(1);
-        }
-    }
-    let name = wish.name.clone();
-    if user_of(sh, &name).is_some() {
-        sh.write(2, format!("adduser: The user `{name}' already exists.\n").as_bytes())?;
-        return Ok(1);
-    }
-    if !valid(&name) || name.chars().any(|c| c.is_ascii_uppercase()) {
-        sh.write(2, b"adduser: Please enter a username matching the regular expression\n            configured via the NAME_REGEX configuration variable.  Use the `--allow-bad-names'\n            option to relax this check or reconfigure NAME_REGEX in configuration.\n")?;
-        return Ok(1);
-    }
-    let uids: Vec<u32> = users(sh).iter().map(|u| u.uid).collect();
-    let uid = wish.uid.unwrap_or_else(|| free_id(&uids, wish.system));
-    let home = wish.home.clone().unwrap_or_else(|| format!("/home/{name}"));
-    wish.groups = if wish.system { Vec::new() } else { vec!["users".to_owned()] };
-    let (_, gid) = enter(sh, &Wish { uid: Some(uid), ..Wish { name: name.clone(), ..wish } });
-    sh.write(1, format!("Adding user `{name}' ...\nAdding new group `{name}' ({gid}) ...\nAdding new user `{name}' ({uid}) with group `{name} ({gid})' ...\nCreating home directory `{home}' ...\nCopying files from `/etc/skel' ...\n").as_bytes())?;
-    if !disabled {
-        let status = new_secret(sh, &name).await?;
-        if status != 0 {
-            sh.write(2, b"passwd: password unchanged\nTry again? [y/N] ")?;
-            sh.read_line().await?;
-        }
-    }
-    if asked {
-        sh.write(1, format!("Changing the user information for {name}\nEnter the new value, or press ENTER for the default\n").as_bytes())?;
-        let mut fields = Vec::new();
-        for prompt in ["Full Name", "Room Number", "Work Phone", "Home Phone", "Other"] {
-            sh.write(1, format!("\t{prompt} []: ").as_bytes())?;
-            let line = sh.read_line().await?.unwrap_or_default();
-            fields.push(show(&line).trim().replace(':', ""));
-        }
-        sh.write(1, b"Is the information correct? [Y/n] ")?;
-        sh.read_line().await?;
-        let comment = fields.join(",");
-        edit(sh, PASSWD, &name, |f| set(f, 4, comment.trim_end_matches(',')));
-    }
-    sh.write(1, format!("Adding new user `{name}' to supplemental / extra groups `users' ...\nAdding user `{name}' to group `users' ...\n").as_bytes())?;
-    Ok(0)
-}
-
-fn deluser(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let words: Vec<String> = ctx.args.iter().map(|a| show(a)).collect();
-    let names: Vec<String> = words.iter().filter(|a| !a.starts_with('-')).cloned().collect();
-    if ctx.sh.account.cred.uid != 0 {
-        return Ok(ctx.fail("Only root may remove a user or group from the system."));
-    }
-    if ctx.name == "delgroup" || words.iter().any(|w| w == "--group") {
-        let name = names.first().cloned().unwrap_or_default();
-        if !groups(ctx.sh).iter().any(|g| g.name == name) {
-            ctx.fail(&format!("The group `{name}' does not exist."));
-            return Ok(3);
-        }
-        edit(ctx.sh, GROUP, &name, |_| None);
-        ctx.print(&format!("Removing group `{name}' ...\nDone.\n"));
-        return Ok(0);
-    }
-    let Some(name) = names.first() else { return Ok(ctx.fail("Only one or two names allowed.")) };
-    let Some(user) = user_of(ctx.sh, name) else {
-        ctx.fail(&format!("The user `{name}' does not exist."));
-        return Ok(2);
-    };
-    if let Some(group) = names.get(1) {
-        if !groups(ctx.sh).iter().any(|g| g.name == *group && g.members.contains(name)) {
-            ctx.fail(&format!("The user `{name}' is not a member of group `{group}'."));
-            return Ok(6);
-        }
-        leave(ctx.sh, name, group);
-        ctx.print(&format!("Removing user `{name}' from group `{group}' ...\nDone.\n"));
-        return Ok(0);
-    }
-    if user.uid == 0 {
-        ctx.fail("WARNING: You are just about to delete the root account (uid 0)");
-        return Ok(4);
-    }
-    forget(ctx.sh, &user);
-    if words.iter().any(|w| w == "--remove-home" || w == "--remove-all-files") {
-        ctx.print("Looking for files to backup/remove ...\nRemoving files ...\n");
-        remove_tree(ctx.sh, &user.home, 0);
-    }
-    ctx.print(&format!("Removing crontab ...\nRemoving user `{name}' ...\nDone.\n"));
-    Ok(0)
-}
-
-fn gpasswd(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let (flags, rest) = ctx.options(b"adMA");
-    let group = rest.first().map(|g| show(g)).unwrap_or_default();
-    if !groups(ctx.sh).iter().any(|g| g.name == group) {
-        ctx.fail(&format!("group '{group}' does not exist in /etc/group"));
-        return Ok(3);
-    }
-    if ctx.sh.account.cred.uid != 0 {
-        return Ok(ctx.fail("Permission denied."));
-    }
-    for (letter, user) in flags.iter().map(|(l, v)| (*l, show(v))) {
-        if user_of(ctx.sh, &user).is_none() {
-            ctx.fail(&format!("user '{user}' does not exist"));
-            return Ok(3);
-        }
-        if letter == b'a' {
-            join(ctx.sh, &user, &group);
-            ctx.print(&format!("Adding user {user} to group {group}\n"));
-        } else if letter == b'd' {
-            leave(ctx.sh, &user, &group);
-            ctx.print(&format!("Removing user {user} from group {group}\n"));
-        }
-    }
-    Ok(0)
-}
-
-fn chsh(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let (flags, rest) = ctx.options(b"s");
-    let name = rest.first().map_or_else(|| ctx.sh.account.name.clone(), |n| show(n));
-    if user_of(ctx.sh, &name).is_none() {
-        return Ok(ctx.fail(&format!("user '{name}' does not exist")));
-    }
-    if ctx.sh.account.cred.uid != 0 {
-        return Ok(ctx.fail("PAM: Authentication failure"));
-    }
-    let Some(shell) = flags.iter().find(|(l, _)| *l == b's').map(|(_, v)| show(v)) else {
-        return Ok(ctx.fail("PAM: Authentication failure"));
-    };
-    if ctx.sh.vfs().stat(&Cred::root(), shell.as_bytes()).is_err() {
-        ctx.fail(&format!("Warning: {shell} does not exist"));
-    }
-    edit(ctx.sh, PASSWD, &name, |f| set(f, 6, &shell));
-    Ok(0)
-}
-
-fn chage(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let (flags, rest) = ctx.options(b"dEIMmWR");
-    let Some(name) = rest.first().map(|n| show(n)) else {
-        ctx.err.extend_from_slice(b"Usage: chage [options] LOGIN\n");
-        return Ok(2);
-    };
-    if user_of(ctx.sh, &name).is_none() {
-        ctx.fail(&format!("user '{name}' does not exist in /etc/passwd"));
-        return Ok(1);
-    }
-    let own = ctx.sh.account.name == name;
-    if ctx.sh.account.cred.uid != 0 && !(own && flags.iter().all(|(l, _)| *l == b'l')) {
-        return Ok(ctx.fail("Permission denied."));
-    }
-    let line = system_file(ctx.sh, SHADOW);
-    let fields: Vec<String> = line
-        .lines()
-        .find(|l| l.split(':').next() == Some(&name))
-        .map(|l| l.split(':').map(str::to_owned).collect())
-        .unwrap_or_default();
-    let field = |n: usize| fields.get(n).and_then(|f| f.parse::<i64>().ok());
-    if flags.iter().any(|(l, _)| *l == b'l') {
-        let date = |days: i64| strftime(phantom_core::from_micros(days * 86_400_000_000), "%b %d, %Y");
-        let last = field(2).map_or("never".to_owned(), |d| {
-            if d == 0 { "password must be changed".to_owned() } else { date(d) }
-        });
-        let expires = match (field(2), field(4)) {
-            (Some(last), Some(most)) if most < 10_000 => date(last + most),
-            _ => "never".to_owned(),
-        };
-        let account = field(7).map_or("never".to_owned(), date);
-        let text = format!(
-            "Last password change\t\t\t\t\t: {last}\nPassword expires\t\t\t\t\t: {expires}\nPassword inactive\t\t\t\t\t: never\nAccount expires\t\t\t\t\t\t: {account}\nMinimum number of days between password change\t\t: {}\nMaximum number of days between password change\t\t: {}\nNumber of days of warning before password expires\t: {}\n",
-            field(3).unwrap_or(0),
-            field(4).unwrap_or(99_999),
-            field(5).unwrap_or(7)
-        );
-        ctx.print(&text);
-        return Ok(0);
-    }
-    for (letter, value) in &flags {
-        let at = match letter {
-            b'd' => 2,
-            b'm' => 3,
-            b'M' => 4,
-            b'W' => 5,
-            b'I' => 6,
-            b'E' => 7,
-            _ => continue,
-        };
-        let value = show(value);
-        let value = if value == "-1" { String::new() } else { value };
-        if value.parse::<i64>().is_ok() || value.is_empty() {
-            edit(ctx.sh, SHADOW, &name, |f| set(f, at, &value));
-        }
-    }
-    Ok(0)
-}
-
-fn chpasswd(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let encrypted = ctx.args.iter().any(|a| a == b"-e" || a == b"--encrypted");
-    if ctx.sh.account.cred.uid != 0 {
-        return Ok(ctx.fail("Permission denied.\nchpasswd: cannot lock /etc/passwd; try again later."));
-    }
-    let input = ctx.input()?;
-    let mut status = 0;
-    for (number, line) in show(&input).lines().enumerate().take(1000) {
-        let Some((name, secret)) = line.split_once(':') else {
-            status = ctx.fail(&format!("line {}: missing new password", number + 1));
-            continue;
-        };
-        if user_of(ctx.sh, name).is_none() {
-            ctx.fail(&format!(
-                "(user {name}) pam_chauthtok() failed, error:\nAuthentication token manipulation error"
-            ));
-            status = ctx.fail(&format!("(line {}, user {name}) password not changed", number + 1));
-            continue;
-        }
-        if encrypted {
-            edit(ctx.sh, SHADOW, name, |f| set(f, 1, secret));
-        } else {
-            set_secret(ctx.sh, name, secret.as_bytes());
-        }
-    }
-    Ok(status)
-}
-
-/// A secret asked for as PAM asks: unseen on a terminal, from the input elsewhere.
-pub(super) async fn ask(sh: &mut Shell, prompt: &str) -> Result<Vec<u8>, Stop> {
-    let terminal = sh.io.lock().pty && matches!(sh.fds.get(&0), Some(Desc::Console(_)));
-    let mut line = if terminal {
-        sh.secret(prompt).await?
-    } else {
-        sh.write(2, prompt.as_bytes())?;
-        sh.read_line().await?.unwrap_or_default()
-    };
-    while line.last().is_some_and(|b| *b == b'\n' || *b == b'\r') {
-        line.pop();
-    }
-    Ok(line)
-}
-
-async fn new_secret(sh: &mut Shell, name: &str) -> Result<i32, Stop> {
-    let first = ask(sh, "New password: ").await?;
-    if first.is_empty() {
-        sh.write(2, b"No password has been supplied.\npasswd: Authentication token manipulation error\npasswd: password unchanged\n")?;
-        return Ok(10);
-    }
-    let second = ask(sh, "Retype new password: ").await?;
-    if first != second {
-        sh.write(2, b"Sorry, passwords do not match.\npasswd: Authentication token manipulation error\npasswd: password unchanged\n")?;
-        return Ok(10);
-    }
-    set_secret(sh, name, &first);
-    sh.write(2, b"passwd: password updated successfully\n")?;
-    Ok(0)
-}
-
-async fn passwd(sh: &mut Shell, _name: &str, args: Vec<Vec<u8>>) -> Result<i32, Stop> {
-    let words: Vec<String> = args.iter().map(|a| show(a)).collect();
-    let flag = words.iter().find(|w| w.starts_with('-')).cloned();
-    let own = sh.account.name.clone();
-    let name = words.iter().find(|w| !w.starts_with('-')).cloned().unwrap_or_else(|| own.clone());
-    let root = sh.account.cred.uid == 0;
-    if user_of(sh, &name).is_none() {
-        sh.write(2, format!("passwd: user '{name}' does not exist\n").as_bytes())?;
-        return Ok(1);
-    }
-    if !root && (name != own || flag.as_deref().is_some_and(|f| f != "-S" && f != "--status")) {
-        let text = if name == own {
-            "passwd: Permission denied.\n".to_owned()
-        } else {
-            format!("passwd: You may not view or modify password information for {name}.\n")
-        };
-        sh.write(2, text.as_bytes())?;
-        return Ok(1);
-    }
-    let entry = system_file(sh, SHADOW);
-    let fields: Vec<&str> =
-        entry.lines().find(|l| l.split(':').next() == Some(&name)).unwrap_or("").split(':').collect();
-    let secret = fields.get(1).copied().unwrap_or("").to_owned();
-    match flag.as_deref() {
-        Some("-S" | "--status") => {
-            let word = if secret.starts_with('!') || secret.starts_with('*') {
-                "L"
-            } else if secret.is_empty() {
-                "NP"
-            } else {
-                "P"
-            };
-            let day = fields.get(2).and_then(|d| d.parse::<i64>().ok()).unwrap_or(0);
-            let date = strftime(phantom_core::from_micros(day * 86_400_000_000), "%F");
-            sh.write(1, format!("{name} {word} {date} 0 99999 7 -1\n").as_bytes())?;
-            Ok(0)
-        }
-        Some("-l" | "--lock") => {
-            edit(sh, SHADOW, &name, |f| set(f, 1, &format!("!{}", secret.trim_start_matches('!'))));
-            sh.write(1, b"passwd: password changed.\n")?;
-            Ok(0)
-        }
-        Some("-u" | "--unlock") => {
-            if secret.trim_start_matches('!').is_empty() {
-                sh.write(2, b"passwd: unlocking the password would result in a passwordless account.\nYou should set a password with usermod -p to unlock the password of this account.\n")?;
-                return Ok(3);
-            }
-            edit(sh, SHADOW, &name, |f| set(f, 1, secret.trim_start_matches('!')));
-            sh.write(1, b"passwd: password changed.\n")?;
-            Ok(0)
-        }
-        Some("-d" | "--delete") => {
-            edit(sh, SHADOW, &name, |f| set(f, 1, ""));
-            sh.live().learn(&name, b"");
-            sh.write(1, b"passwd: password changed.\n")?;
-            Ok(0)
-        }
-        Some("-e" | "--expire") => {
-            edit(sh, SHADOW, &name, |f| set(f, 2, "0"));
-            sh.write(1, b"passwd: password changed.\n")?;
-            Ok(0)
-        }
-        _ => {
-            if !root {
-                sh.write(2, format!("Changing password for {name}.\n").as_bytes())?;
-                let old = ask(sh, "Current password: ").await?;
-                if !sh.live().knows(&name, &old) {
-                    sh.write(
-                        2,
-                        b"passwd: Authentication token manipulation error\npasswd: password unchanged\n",
-                    )?;
-                    return Ok(10);
-                }
-            }
-            new_secret(sh, &name).await
-        }
-    }
 }
