@@ -183,3 +183,44 @@ fn host_of(name: &[u8]) -> Option<&[u8]> {
     }
     head.rsplit(|b| *b == b'@').next()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::host_of;
+    use crate::shell::tests::{check, run};
+
+    /// What Debian's scp prints where the same happens to it.
+    #[test]
+    fn scp_copies_here_and_reaches_nobody() {
+        check(
+            "echo a > /tmp/a; mkdir /tmp/d; scp /tmp/a /tmp/b; scp -rp /tmp/d /tmp/e; cat /tmp/b; ls /tmp/e",
+            "a\n",
+        );
+        let usage = "usage: scp [-346ABCOpqRrsTv]";
+        assert!(matches!(run("scp x"), (out, err, 1) if out.is_empty() && err.starts_with(usage)));
+        let way = "ssh: connect to host 192.0.2.9 port 2222: No route to host\r\nscp: Connection closed\r\n";
+        let told = run("scp -P 2222 /etc/passwd root@192.0.2.9:/tmp");
+        assert_eq!((told.1.as_str(), told.2), (way, 255));
+        let name = "ssh: Could not resolve hostname h.example: Temporary failure in name resolution\r\n";
+        let told = run("scp -O h.example:x .");
+        assert_eq!((told.1.as_str(), told.2), (name, 1));
+    }
+
+    #[test]
+    fn servers_take_their_input_from_a_pipe_too() {
+        check("printf 'C0644 3 n\\nabc\\0' | scp -t /tmp | od -An -c; cat /tmp/n", "  \\0  \\0  \\0\nabc");
+        let init = r"printf '\0\0\0\005\001\0\0\0\003'";
+        check(&format!("{init} | /usr/lib/openssh/sftp-server | wc -c"), "322\n");
+        let told = run("sftp-server");
+        assert_eq!((told.1.as_str(), told.2), ("bash: line 1: sftp-server: command not found\n", 127));
+    }
+
+    #[test]
+    fn a_colon_makes_a_host_unless_a_slash_stands_before_it() {
+        assert_eq!(host_of(b"u@h:f"), Some(&b"h"[..]));
+        assert_eq!(host_of(b"h:"), Some(&b"h"[..]));
+        for local in [&b"./a:b"[..], b":b", b"plain"] {
+            assert_eq!(host_of(local), None);
+        }
+    }
+}
