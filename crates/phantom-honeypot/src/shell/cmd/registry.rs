@@ -28,6 +28,7 @@ const TABLES: &[&[Row]] = &[
     super::firewall::PROGRAMS,
     super::grep::PROGRAMS,
     super::hardware::PROGRAMS,
+    super::gzip::PROGRAMS,
     super::heads::PROGRAMS,
     super::journal::PROGRAMS,
     super::kernel::PROGRAMS,
@@ -48,6 +49,7 @@ const TABLES: &[&[Row]] = &[
     super::sort::PROGRAMS,
     super::system::PROGRAMS,
     super::users::PROGRAMS,
+    super::tar::PROGRAMS,
     super::wrappers::PROGRAMS,
 ];
 
