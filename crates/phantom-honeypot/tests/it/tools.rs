@@ -172,3 +172,44 @@ fn enough_is_compared() {
         assert!(CASES.iter().any(|(_, cases)| lines(cases).any(|l| l == line)), "no such line: {line}");
     }
 }
+
+/// What never ends, or grows without end, ends all the same.
+#[test]
+fn endless_programs_end() {
+    let machine = Machine::new(Arc::new(Persona::generate([3; 32], at(NOW))));
+    for line in [
+        "awk 'BEGIN{while(1);}'",
+        "awk 'BEGIN{while(1)print \"y\"}' | head -1",
+        "awk 'function f(){f()} BEGIN{f()}'",
+        "awk 'BEGIN{x=\"a\";while(1)x=x x}'",
+        "awk 'BEGIN{while(1)a[i++]=i}'",
+        "sed ':a;ba' words",
+        "sed ':a;s/^/x/;ta' words",
+        "sed ':a;G;h;ba' words",
+        "grep -E '((a{50}){50}){50}' words",
+        "printf '%5000s' | tr ' ' a | grep -E '(a*)*(a*)*b'",
+        "printf '%5000s' | tr ' ' a | grep -P '(a+)+b'",
+        "yes | head -1",
+        "find / -exec true {} \\; | wc -l",
+        "seq 1 100000000 | tail -1",
+        "head -c 1000000000 /dev/zero | wc -c",
+    ] {
+        let (out, err, _) = ours(&machine, line);
+        assert!(out.len() + err.len() <= 16 << 20, "{line}");
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+    #[test]
+    fn any_program_is_answered(
+        awk in "[{}()$a-c0-9+;=\"/~! -]{0,24}",
+        sed in "[a-z0-9/;{}!$,&*. -]{0,16}",
+        find in "[-a-z!() *]{0,16}",
+    ) {
+        let machine = Machine::new(Arc::new(Persona::generate([3; 32], at(NOW))));
+        for (program, text) in [("awk", awk), ("sed", sed), ("find", find)] {
+            ours(&machine, &format!("{program} '{text}' words"));
+        }
+    }
+}
