@@ -25,6 +25,8 @@ pub(crate) const TEST: &[Tool] = &[
     tool("ip", "iproute2"),
     tool("unshare", "util-linux"),
     tool("ping", "iputils-ping"),
+    tool("mawk", "mawk"),
+    tool("column", "bsdextrautils"),
     tool("ssh", "openssh-client"),
     tool("sshd", "openssh-server"),
     tool("sshpass", "sshpass"),

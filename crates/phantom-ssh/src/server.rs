@@ -14,7 +14,7 @@ use rand_core::SeedableRng;
 
 use crate::event::{AuthAttempt, Event};
 use crate::keys::HostKeys;
-use crate::packet::{Opener, Sealer};
+use crate::packet::{Opener, PacketError, Sealer};
 use crate::profile::Profile;
 use crate::wire::{Put, Reader, message, msg};
 use auth::{AuthState, Pending};
@@ -190,6 +190,9 @@ impl Server {
             }
             Err(error) => {
                 self.odd("corrupt_packet", error.to_string().as_bytes());
+                if let PacketError::Padding(length @ 0..4) = error {
+                    self.disconnect(&format!("Corrupted padlen {length} on input."));
+                }
                 self.close();
                 true
             }
@@ -218,7 +221,8 @@ impl Server {
         }
         match *kind {
             msg::IGNORE | msg::DEBUG | msg::UNIMPLEMENTED if !self.kex.is_strict_now() => Some(()),
-            msg::KEXINIT => self.on_kexinit(payload, seq),
+            // OpenSSH forgets its handler of key exchanges when authentication begins, up to its end.
+            msg::KEXINIT if self.kex.is_first() || self.auth.done => self.on_kexinit(payload, seq),
             1..50 if self.kex.running() => self.on_kex(*kind, body, seq),
             _ if self.kex.is_first() => {
                 // OpenSSH has no handler at all for what comes after the transport layer's numbers.
@@ -228,7 +232,6 @@ impl Server {
                 }
                 self.unimplemented(*kind, seq)
             }
-            msg::EXT_INFO => Some(()),
             _ if !self.auth.done => self.on_auth(*kind, body, seq),
             _ => self.on_connection(*kind, body, seq),
         }

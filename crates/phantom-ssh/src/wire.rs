@@ -38,6 +38,14 @@ impl<'a> Reader<'a> {
         self.take(usize::try_from(length).ok()?)
     }
 
+    /// `string` that C code holds as text, as OpenSSH's `sshbuf_get_cstring` takes it: no zero byte but at its end,
+    /// where it is cut off.
+    pub fn cstring(&mut self) -> Option<&'a [u8]> {
+        let text = self.string()?;
+        let text = text.strip_suffix(b"\0").unwrap_or(text);
+        (!text.contains(&0)).then_some(text)
+    }
+
     /// `mpint` that is not negative, without leading zeros.
     pub fn mpint(&mut self) -> Option<&'a [u8]> {
         let bytes = self.string()?;

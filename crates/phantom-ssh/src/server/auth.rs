@@ -22,6 +22,13 @@ pub(super) struct AuthState {
     pub(super) compression: [bool; 2],
 }
 
+impl AuthState {
+    /// Who logs in is root.
+    pub(super) fn is_root(&self) -> bool {
+        self.who.as_ref().is_some_and(|(user, _)| user == b"root")
+    }
+}
+
 /// What an answer needs to know.
 pub(super) struct Pending {
     /// Algorithm and blob of an offered key: accepting it asks for a signature.
@@ -48,16 +55,16 @@ impl<'a> Request<'a> {
                 Self::None
             }
             b"password" => {
-                let (change, password) = (body.bool()?, body.string()?);
+                let (change, password) = (body.bool()?, body.cstring()?);
                 if change {
-                    body.string()?;
+                    body.cstring()?;
                 }
                 body.end()?;
                 Self::Password { password, change }
             }
             b"publickey" | b"publickey-hostbound-v00@openssh.com" => {
                 let signed = body.bool()?;
-                let (algorithm, blob) = (body.string()?, body.string()?);
+                let (algorithm, blob) = (body.cstring()?, body.string()?);
                 let host_key = match method {
                     b"publickey" => None,
                     _ => Some(body.string()?),
@@ -67,8 +74,8 @@ impl<'a> Request<'a> {
                 Self::Key { algorithm, blob, host_key, signature }
             }
             b"keyboard-interactive" => {
-                body.string()?;
-                body.string()?;
+                body.cstring()?;
+                body.cstring()?;
                 body.end()?;
                 Self::KeyboardInteractive
             }
@@ -95,8 +102,8 @@ impl Server {
 
     pub(super) fn on_auth(&mut self, kind: u8, mut body: Reader<'_>, seq: u32) -> Option<()> {
         match kind {
-            msg::SERVICE_REQUEST if !self.auth.requested => {
-                let service = body.string()?;
+            msg::SERVICE_REQUEST => {
+                let service = body.cstring()?;
                 body.end()?;
                 self.auth.requested = true;
                 if service != b"ssh-userauth" {
@@ -116,7 +123,7 @@ impl Server {
     }
 
     fn on_request(&mut self, mut body: Reader<'_>) -> Option<()> {
-        let (user, service, method) = (body.string()?, body.string()?, body.string()?);
+        let (user, service, method) = (body.cstring()?, body.cstring()?, body.cstring()?);
         self.auth.attempts += 1;
         self.auth.prompted = false;
         match &self.auth.who {

@@ -83,6 +83,10 @@ impl Server {
         let room = self.writable(channel);
         let bytes = bytes.get(..room).unwrap_or(bytes);
         let Some(c) = self.channel_mut(channel) else { return 0 };
+        if c.close_received {
+            // Nobody reads any more: written into the void, as by a program that is told so too late.
+            return bytes.len();
+        }
         c.waiting_bytes += bytes.len();
         match c.waiting.back_mut() {
             Some((kind, waiting)) if *kind == stderr => waiting.extend_from_slice(bytes),
@@ -130,11 +134,11 @@ impl Server {
         }
         let Some(c) = self.channel_mut(channel) else { return };
         let Some(exit) = c.exit else { return };
-        let (peer, eof_received) = (c.peer, c.eof_received);
+        let (peer, eof_received, close_received) = (c.peer, c.eof_received, c.close_received);
         c.close_sent = true;
         // Measured on Debian 12: where the client has ended its input the end of output comes first, else the
         // status does and with it the word that nobody reads the input any more.
-        if eof_received {
+        if eof_received && !close_received {
             self.send_simple(msg::CHANNEL_EOF, peer);
         }
         if let Exit::Status(status) = exit {
@@ -144,7 +148,7 @@ impl Server {
             payload.put_bool(false);
             payload.put_u32(status);
             self.send(&payload);
-            if !eof_received {
+            if !eof_received && !close_received && self.speaks_eow() {
                 let mut payload = message(msg::CHANNEL_REQUEST);
                 payload.put_u32(peer);
                 payload.put_string(b"eow@openssh.com");
@@ -152,7 +156,7 @@ impl Server {
                 self.send(&payload);
             }
         }
-        if !eof_received {
+        if !eof_received && !close_received {
             self.send_simple(msg::CHANNEL_EOF, peer);
         }
         self.send_simple(msg::CHANNEL_CLOSE, peer);
@@ -164,12 +168,27 @@ impl Server {
         c.close_received = true;
         c.waiting.clear();
         c.waiting_bytes = 0;
+        // OpenSSH answers once the program has ended, which a close tells it by the end of its input.
+        if c.open && c.exit.is_none() && !c.close_sent {
+            if !std::mem::replace(&mut c.eof_received, true) {
+                self.events.push_back(crate::Event::Eof { channel });
+            }
+            return;
+        }
         if !c.close_sent {
             c.close_sent = true;
             let peer = c.peer;
             self.send_simple(msg::CHANNEL_CLOSE, peer);
         }
         self.release(channel);
+    }
+
+    /// Whether the client takes `eow@openssh.com`: OpenSSH from 5 on, by its `compat.c`.
+    fn speaks_eow(&self) -> bool {
+        let line = self.client_version.as_deref().unwrap_or_default();
+        super::transport::software(line)
+            .strip_prefix(b"OpenSSH")
+            .is_some_and(|rest| ![b"_2", b"_3", b"_4"].iter().any(|old| rest.starts_with(*old)))
     }
 
     pub(super) fn send_simple(&mut self, kind: u8, peer: u32) {

@@ -1,5 +1,7 @@
 //! The connection protocol (RFC 4254): global requests, channels and their requests.
 
+use std::net::IpAddr;
+
 use super::Server;
 use super::channel::{Channel, MAX_DATA, WINDOW};
 use crate::event::{Event, Program, Size};
@@ -7,6 +9,10 @@ use crate::wire::{Put, Reader, message, msg};
 
 /// `SSH2_OPEN_CONNECT_FAILED`, which OpenSSH answers to everything it does not open.
 const CONNECT_FAILED: u32 = 2;
+
+/// Signals that a client may send (RFC 4254 section 6.9, as far as OpenSSH knows them).
+const SIGNALS: [&[u8]; 12] =
+    [b"ABRT", b"ALRM", b"FPE", b"HUP", b"INT", b"KILL", b"PIPE", b"QUIT", b"SEGV", b"TERM", b"USR1", b"USR2"];
 
 /// A request on a session channel.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,17 +38,17 @@ impl<'a> ChannelRequest<'a> {
         };
         let request = match kind {
             b"pty-req" => {
-                let term = body.string()?;
+                let term = body.cstring()?;
                 let size = size(&mut body)?;
                 body.string()?;
                 Self::Pty { term, size }
             }
-            b"env" => Self::Env { name: body.string()?, value: body.string()? },
+            b"env" => Self::Env { name: body.cstring()?, value: body.cstring()? },
             b"shell" => Self::Start(Program::Shell),
-            b"exec" => Self::Start(Program::Exec(body.string()?.to_vec())),
-            b"subsystem" => Self::Start(Program::Subsystem(body.string()?.to_vec())),
+            b"exec" => Self::Start(Program::Exec(body.cstring()?.to_vec())),
+            b"subsystem" => Self::Start(Program::Subsystem(body.cstring()?.to_vec())),
             b"window-change" => Self::Resize(size(&mut body)?),
-            b"signal" => Self::Signal(body.string()?),
+            b"signal" => Self::Signal(body.cstring()?),
             b"break" => {
                 body.u32()?;
                 Self::Break
@@ -102,11 +108,12 @@ impl Server {
         }
         let channel = body.u32()?;
         if self.channel(channel).is_none() {
+            self.odd("unknown_channel", &channel.to_be_bytes());
             let told = match kind {
+                msg::CHANNEL_WINDOW_ADJUST | msg::CHANNEL_SUCCESS | msg::CHANNEL_FAILURE => return Some(()),
                 msg::CHANNEL_REQUEST => format!("server_input_channel_req: unknown channel {channel}"),
                 _ => format!("{} packet referred to nonexistent channel {channel}", name(kind)),
             };
-            self.odd("unknown_channel", &channel.to_be_bytes());
             self.disconnect(&told);
             return Some(());
         }
@@ -161,6 +168,11 @@ impl Server {
         if !c.open || bytes.is_empty() {
             return;
         }
+        if wanted && bytes.len() > MAX_DATA as usize {
+            // OpenSSH drops what is larger than it said it takes, and says nothing.
+            self.odd("large_packet", b"");
+            return;
+        }
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         if length > c.local_window {
             c.exceeded = c.exceeded.saturating_add(length - c.local_window);
@@ -188,7 +200,7 @@ impl Server {
     }
 
     fn on_open(&mut self, mut body: Reader<'_>) -> Option<()> {
-        let kind = body.string()?;
+        let kind = body.cstring()?;
         let (peer, remote_window, remote_max) = (body.u32()?, body.u32()?, body.u32()?);
         match kind {
             b"session" => {
@@ -221,12 +233,34 @@ impl Server {
                 self.send(&payload);
             }
             b"direct-tcpip" => {
-                let (host, port) = (body.string()?.to_vec(), body.u32()?);
-                body.string()?;
+                let (host, port) = (body.cstring()?.to_vec(), body.u32()?);
+                body.cstring()?;
                 body.u32()?;
                 body.end()?;
+                // As behind a firewall that rejects what is not allowed out, and without a name server.
+                let numeric = std::str::from_utf8(&host).is_ok_and(|host| host.parse::<IpAddr>().is_ok());
+                let why = if numeric || host == b"localhost" {
+                    "Connection refused"
+                } else {
+                    "Temporary failure in name resolution"
+                };
                 self.events.push_back(Event::Forward { host, port });
-                self.refuse(peer, "Connect failed");
+                self.refuse(peer, why);
+            }
+            b"tun@openssh.com" => {
+                let mode = body.u32()?;
+                body.u32()?;
+                body.end()?;
+                self.odd("channel_type", kind);
+                let mut payload = message(msg::DEBUG);
+                payload.put_bool(false);
+                payload.put_string(match mode {
+                    1 | 2 => b"Server has rejected tunnel device forwarding",
+                    _ => b"Unsupported tunnel device mode.",
+                });
+                payload.put_string(b"");
+                self.send(&payload);
+                self.refuse(peer, "open failed");
             }
             other => {
                 self.odd("channel_type", other);
@@ -246,11 +280,12 @@ impl Server {
     }
 
     fn on_channel_request(&mut self, channel: u32, mut body: Reader<'_>) -> Option<()> {
-        let (kind, wanted) = (body.string()?, body.bool()?);
+        let (kind, wanted) = (body.cstring()?, body.bool()?);
         if kind == b"eow@openssh.com" && !wanted {
             return body.end();
         }
         let request = ChannelRequest::parse(kind, body)?;
+        let root = self.auth.is_root();
         let c = self.channel_mut(channel)?;
         let (larval, peer) = (!c.open, c.peer);
         let wanted = wanted && !c.closing();
@@ -260,7 +295,12 @@ impl Server {
                 self.events.push_back(Event::Start { channel, program });
                 return Some(());
             }
-            ChannelRequest::Pty { term, size } if larval && !c.pty => {
+            ChannelRequest::Pty { .. } if larval && c.pty => {
+                self.odd("second_terminal", b"");
+                self.disconnect("Protocol error: you already have a pty.");
+                return Some(());
+            }
+            ChannelRequest::Pty { term, size } if larval => {
                 c.pty = true;
                 self.events.push_back(Event::Pty { channel, term: term.to_vec(), size });
                 true
@@ -277,7 +317,8 @@ impl Server {
                 self.events.push_back(Event::Resize { channel, size });
                 true
             }
-            ChannelRequest::Signal(name) if !larval => {
+            // OpenSSH keeps no process of lower rights for root that could send it.
+            ChannelRequest::Signal(name) if !larval && SIGNALS.contains(&name) && !root => {
                 self.events.push_back(Event::Signal { channel, name: name.to_vec() });
                 true
             }
@@ -296,11 +337,11 @@ impl Server {
     }
 
     fn on_global(&mut self, mut body: Reader<'_>) -> Option<()> {
-        let (kind, wanted) = (body.string()?, body.bool()?);
+        let (kind, wanted) = (body.cstring()?, body.bool()?);
         let mut answer = None;
         match kind {
             b"tcpip-forward" => {
-                let (address, asked) = (body.string()?.to_vec(), body.u32()?);
+                let (address, asked) = (body.cstring()?.to_vec(), body.u32()?);
                 if asked <= u32::from(u16::MAX) {
                     // Linux hands out ports from 32768 to 60999 by default.
                     let random = rand_core::Rng::next_u32(&mut self.rng) % (60_999 - 32_768);

@@ -106,6 +106,10 @@ impl Server {
             }
         }
         self.events.push_back(Event::ClientVersion(line.clone()));
+        if is_scanner(&line) {
+            self.close();
+            return true;
+        }
         self.client_version = Some(line);
         self.send_kexinit();
         true
@@ -164,8 +168,7 @@ impl Server {
 
     pub(super) fn on_kexinit(&mut self, payload: &[u8], seq: u32) -> Option<()> {
         if self.kex.running() {
-            self.odd("second_kexinit", b"");
-            return None;
+            return self.unimplemented(msg::KEXINIT, seq);
         }
         if self.kex.ours.is_none() {
             self.send_kexinit();
@@ -365,6 +368,17 @@ fn version(line: &[u8]) -> Option<u64> {
     let (major, rest) = integer(line.strip_prefix(b"SSH-")?)?;
     let (_, rest) = integer(rest.strip_prefix(b".")?)?;
     rest.strip_prefix(b"-").filter(|software| !software.is_empty()).map(|_| major)
+}
+
+/// What OpenSSH's `compat.c` knows as probes and scanners and leaves without a word.
+fn is_scanner(line: &[u8]) -> bool {
+    let software = software(line);
+    software.starts_with(b"Probe-") || software.windows(18).any(|part| part == b"SSH_Version_Mapper")
+}
+
+/// What follows the protocol's version in an identification string.
+pub(super) fn software(line: &[u8]) -> &[u8] {
+    line.splitn(3, |byte| *byte == b'-').nth(2).unwrap_or_default()
 }
 
 struct Material<'a> {

@@ -53,7 +53,7 @@ fn converse(mut stream: TcpStream, config: Arc<Config>, seed: u8, all: &Mutex<Ve
                     Credential::KeyOffered { .. } | Credential::KeyProved { .. } => attempt.user == b"keyed",
                 }),
                 Event::Start { channel, program } => {
-                    server.start_reply(*program != Program::Subsystem(b"sftp".to_vec()));
+                    server.start_reply(!matches!(program, Program::Subsystem(_)));
                     match program {
                         Program::Shell => {
                             shell = Some(*channel);

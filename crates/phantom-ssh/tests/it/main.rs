@@ -1,7 +1,9 @@
 //! Real clients against the server on loopback.
 
+mod differential;
 mod driver;
 mod hostile;
+mod raw;
 
 use driver::{config, good, serve, ssh, tool};
 use phantom_ssh::{Credential, Event, Profile, Program};
@@ -186,7 +188,7 @@ fn forwarding_and_sftp_are_refused_as_openssh_does() {
     let running = serve(config());
     let output = ssh(running.address, &["-W", "127.0.0.1:9"], &[], b"");
     let log = String::from_utf8_lossy(&output.stderr);
-    assert!(log.contains("open failed: connect failed: Connect failed"), "{log}");
+    assert!(log.contains("open failed: connect failed: Connection refused"), "{log}");
     let output = ssh(running.address, &["-s"], &["sftp"], b"");
     assert!(String::from_utf8_lossy(&output.stderr).contains("subsystem request failed"));
     let events = running.events.lock().unwrap();
