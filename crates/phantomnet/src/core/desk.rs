@@ -324,7 +324,7 @@ impl<'a> Desk<'a> {
         let mut events =
             vec![self.fault_event(&ended.role, &format!("the process ended: {}", ended.how), at)];
         if let Some(service) = ended.role.strip_prefix("honeypot.") {
-            events.extend(self.visits.lost(Some(service), at, "host_lost"));
+            events.extend(self.visits.lost(Some(service), at, "host_lost", &mut self.parts.recordings));
         }
         events
     }
@@ -340,7 +340,7 @@ impl<'a> Desk<'a> {
         for event in &fresh {
             self.visits.see(event);
             if let (Body::Closed(_), Some(session)) = (&event.body, event.session) {
-                self.parts.recordings.close(session);
+                self.parts.recordings.finish(session);
             }
             self.parts.handle.show(event);
         }
@@ -525,7 +525,7 @@ impl<'a> Desk<'a> {
         let verdicts = self.engine.restored();
         let mut events: Vec<Event> = Vec::new();
         let started = from_micros(self.parts.orders.node_started);
-        events.extend(self.visits.lost(None, started, "node_stopped"));
+        events.extend(self.visits.lost(None, started, "node_stopped", &mut self.parts.recordings));
         for ended in &self.parts.orders.ended {
             events.extend(self.ended(ended));
         }

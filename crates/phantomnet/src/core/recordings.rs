@@ -93,9 +93,10 @@ impl Recordings {
         Ok(())
     }
 
-    /// The visit is over.
-    pub(crate) fn close(&mut self, session: SessionId) {
+    /// The visit is over; the size of its recording, if it has one.
+    pub(crate) fn finish(&mut self, session: SessionId) -> Option<u64> {
         self.open.remove(&session);
+        fs::metadata(path(&self.dir, session)).ok().map(|meta| meta.len())
     }
 
     /// Now and then, or when there is too much: deletes the oldest, in a thread of its own.
@@ -204,10 +205,11 @@ mod tests {
         let mut recordings = open(dir.path());
         recordings.take(session(1), 0, b"one\n").unwrap();
         recordings.take(session(1), 4, b"two\n").unwrap();
-        recordings.close(session(1));
+        recordings.finish(session(1));
         recordings.take(session(1), 4, b"two\n").unwrap();
         assert_eq!(read(dir.path(), session(1)).unwrap().unwrap(), b"one\ntwo\n");
         assert_eq!(read(dir.path(), session(2)).unwrap(), None);
+        assert_eq!((recordings.finish(session(1)), recordings.finish(session(2))), (Some(8), None));
     }
 
     #[test]

@@ -132,6 +132,13 @@ fn nothing_shown_is_lost_by_a_kill() {
     }
     node = node.kill_and_restart();
     let ids = sessions(&node, 4);
+    for end in node.all("/api/v1/events?kinds=closed") {
+        assert_eq!(end["closed"]["why"], "node_stopped");
+        let session = end["session"].as_str().unwrap();
+        let kept = dir.path().join("data/recordings").join(&session[session.len() - 2..]);
+        let length = std::fs::metadata(kept.join(format!("{session}.jsonl"))).unwrap().len();
+        assert_eq!(end["closed"]["recording"], length, "the end that the core tells names the recording");
+    }
     let played: Vec<String> =
         ids.iter().map(|id| play(dir.path(), id, &["--speed", "1000000", "--raw"])).collect();
     for typist in &mut typists {
