@@ -94,7 +94,7 @@ impl Dialogue for SshDialogue {
 
     fn end_of_input(&mut self, now: Timestamp, out: &mut Actions) {
         self.settle(now, out);
-        self.finish(out);
+        self.finish(now, out);
     }
 
     fn wake(&mut self, now: Timestamp, out: &mut Actions) {
@@ -103,7 +103,7 @@ impl Dialogue for SshDialogue {
             // OpenSSH says nothing when its patience ends.
             let name = if self.server.is_authenticated() { "idle_timeout" } else { "login_grace_timeout" };
             self.note(name, b"", out);
-            return self.finish(out);
+            return self.finish(now, out);
         }
         let due = |r: &Running| r.wake.is_some_and(|wake| wake <= now);
         let channels: Vec<u32> = self.running.iter().filter(|(_, r)| due(r)).map(|(c, _)| *c).collect();
@@ -155,7 +155,7 @@ impl SshDialogue {
             }
         }
         if self.server.closed() {
-            return self.finish(out);
+            return self.finish(now, out);
         }
         let wakes = self.running.values().filter_map(|running| running.wake);
         let wake = wakes.chain(self.deadline).min();
@@ -165,11 +165,14 @@ impl SshDialogue {
         }
     }
 
-    fn finish(&mut self, out: &mut Actions) {
+    fn finish(&mut self, now: Timestamp, out: &mut Actions) {
         if self.over {
             return;
         }
         self.over = true;
+        for channel in self.running.keys().copied().collect::<Vec<_>>() {
+            self.hang_up(now, channel, out);
+        }
         self.keep_files(out);
         self.running.clear();
         out.send(self.server.take_output());
@@ -214,6 +217,7 @@ impl SshDialogue {
                 }
             }
             Event::Closed { channel } => {
+                self.hang_up(now, channel, out);
                 self.keep_files(out);
                 self.running.remove(&channel);
                 self.terminals.remove(&channel);
@@ -321,6 +325,14 @@ impl SshDialogue {
         self.server.start_reply(true);
         self.running.insert(channel, Running { console, wake: None, backlog: Vec::new(), exit: None, taped });
         self.emit(channel, emits, out);
+    }
+
+    /// The peer of a program is gone. One without a terminal reads the end of its pipe and goes on from there, as behind
+    /// a real server: what a file transfer took or brought until then is evidence.
+    fn hang_up(&mut self, now: Timestamp, channel: u32, out: &mut Actions) {
+        if !self.terminals.contains_key(&channel) {
+            self.turn(channel, out, |console, emits| console.end_of_input(now, emits));
+        }
     }
 
     fn turn(&mut self, channel: u32, out: &mut Actions, act: impl FnOnce(&mut Console, &mut Vec<Emit>)) {
