@@ -49,9 +49,6 @@ struct Probe {
 /// Differences that are meant: the probe's name and why. `docs/fidelity.md` has the same rows.
 const MEANT: &[(&str, &str)] = &[];
 
-/// Where sshd's own order depends on which it notices first, that a program's output ended or that the program did.
-const RACES: &[&str] = &["exec that exits with 3", "exec without an answer"];
-
 /// Silence after which an answer counts as complete. Failed logins take sshd two seconds and more.
 const QUIET: Duration = Duration::from_millis(1500);
 const LOGIN_QUIET: Duration = Duration::from_millis(6000);
@@ -442,9 +439,18 @@ fn hear(raw: &mut Raw, told: &mut String, quiet: Duration) {
     }
 }
 
-fn sorted(told: &str) -> Vec<&str> {
+/// The lines with the end of a program's output before its exit status wherever the two stand beside each other:
+/// sshd's own order depends on which it notices first, that the output ended or that the program did.
+fn in_order(told: &str) -> Vec<&str> {
     let mut lines: Vec<&str> = told.lines().collect();
-    lines.sort_unstable();
+    for at in 1..lines.len() {
+        if lines[at - 1].starts_with("98 ")
+            && lines[at].starts_with("96 ")
+            && lines[at - 1].contains("e x i t")
+        {
+            lines.swap(at - 1, at);
+        }
+    }
     lines
 }
 
@@ -457,7 +463,8 @@ fn describe(payload: &[u8]) -> String {
             let mut fields = phantom_ssh::Reader::new(&payload[1..]);
             let mut sizes = Vec::new();
             while let Some(field) = fields.string() {
-                sizes.push(field.len());
+                // A number modulo the 2048 bit prime: a zero byte before a high bit, leading zeros left out.
+                sizes.push(if (240..=257).contains(&field.len()) { 256 } else { field.len() });
             }
             format!("31 {sizes:?}")
         }
@@ -559,7 +566,7 @@ fn nothing_tells_us_from_sshd() {
     let (mut alike, mut wrong) = (0, String::new());
     for probe in &probes {
         let (want, got) = (&want[probe.name], &got[probe.name]);
-        let alike_now = want == got || RACES.contains(&probe.name) && sorted(want) == sorted(got);
+        let alike_now = in_order(want) == in_order(got);
         match (alike_now, MEANT.iter().find(|(name, _)| *name == probe.name)) {
             (true, None) => alike += 1,
             (false, Some(_)) => {}
