@@ -1,6 +1,8 @@
 //! `cargo xtask coverage`: line coverage by crate.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -30,6 +32,7 @@ pub(crate) fn coverage(install: bool) -> Result<()> {
     let cluster = Cluster::start()?;
     let report = root().join("target/coverage.json");
     std::fs::create_dir_all(root().join("target"))?;
+    open_to_all(&profiles()?)?;
     // The crash tests kill processes in the middle of writing their profile: one torn file must not cost the rest.
     check(
         cargo()
@@ -57,6 +60,21 @@ pub(crate) fn coverage(install: bool) -> Result<()> {
         below.push(format!("all {share:.1} < {FLOOR}"));
     }
     if below.is_empty() { Ok(()) } else { bail!("below the floor: {}", below.join(", ")) }
+}
+
+/// Where cargo-llvm-cov has the profiles written.
+fn profiles() -> Result<PathBuf> {
+    let metadata = output(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
+    let metadata: Value = serde_json::from_str(&metadata)?;
+    let target = metadata["target_directory"].as_str().context("cargo metadata names no target directory")?;
+    Ok(Path::new(target).join("llvm-cov-target"))
+}
+
+/// A node started as root runs its core as another user, which writes its profile too.
+fn open_to_all(dir: &Path) -> Result<()> {
+    std::fs::create_dir_all(dir)?;
+    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o1777))?;
+    Ok(())
 }
 
 fn by_crate(report: &[u8]) -> Result<BTreeMap<String, (u64, u64)>> {

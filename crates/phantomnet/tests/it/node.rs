@@ -235,6 +235,14 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
+        // Asked first: a process that is killed leaves no profile of what it covered.
+        if let Ok(None) = self.child.try_wait() {
+            phantom_testkit::netns::run("kill", ["-TERM", &self.child.id().to_string()]);
+        }
+        let until = Instant::now() + Duration::from_secs(10);
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(20));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
