@@ -29,6 +29,9 @@ pub(crate) struct Live {
     pub(crate) enabled: BTreeMap<String, bool>,
     /// Rules of the packet filter.
     pub(crate) rules: Vec<crate::shell::cmd::firewall::Rule>,
+    /// Addresses of the interfaces and routes that are of none, once they were changed.
+    pub(crate) addresses: Option<Vec<super::Address>>,
+    pub(crate) routes: Option<Vec<super::Route>>,
     /// Flags of chattr(1) by inode: letters.
     pub(crate) flags: BTreeMap<u64, String>,
     /// What was written below /proc/sys, by path.

@@ -1,5 +1,7 @@
 //! Interfaces and sockets.
 
+pub(crate) mod links;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use phantom_core::Timestamp;
@@ -147,7 +149,7 @@ fn hex(address: SocketAddr) -> String {
 }
 
 /// Bytes and packets received and sent since boot.
-pub(crate) fn traffic(p: &Persona, now: Timestamp) -> [u64; 4] {
+fn traffic(p: &Persona, now: Timestamp) -> [u64; 4] {
     let up = u64::try_from(now.as_second() - p.boot.as_second()).unwrap_or(0);
     let rate = Draw::new(&p.seed, "traffic").unsigned(300, 4000);
     let (rx, tx) = (up * rate, up * rate / 3);
@@ -180,4 +182,9 @@ pub(crate) fn gateway_mac(p: &Persona) -> String {
         draw.byte(),
         draw.byte()
     )
+}
+
+/// What went over an interface since boot, as [`traffic`] has it.
+pub(crate) fn counters(view: &View<'_>, link: u32) -> [u64; 4] {
+    if link == links::LOOPBACK { [18_420, 212, 18_420, 212] } else { traffic(view.persona(), view.now) }
 }

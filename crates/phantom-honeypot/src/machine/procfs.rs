@@ -77,7 +77,7 @@ const OWN: &[(&str, u32, Own)] = &[
     ("net/arp", 0o444, Own::Text(|v, _| text::arp(v).into_bytes())),
     ("net/dev", 0o444, Own::Text(|v, _| text::net_dev(v).into_bytes())),
     ("net/if_inet6", 0o444, Own::Text(|v, _| text::if_inet6(v.persona()).into_bytes())),
-    ("net/route", 0o444, Own::Text(|v, _| text::route(v.persona()).into_bytes())),
+    ("net/route", 0o444, Own::Text(|v, _| text::route(v).into_bytes())),
     ("net/tcp", 0o444, Own::Text(|v, _| text::table(v, "tcp").into_bytes())),
     ("net/tcp6", 0o444, Own::Text(|v, _| text::table(v, "tcp6").into_bytes())),
     ("net/udp", 0o444, Own::Text(|v, _| text::table(v, "udp").into_bytes())),

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use phantom_core::micros;
 
+use super::net::links::{self, LOOPBACK, OUTSIDE, Route};
 use super::net::{self, Transport};
 use super::storage::{MOUNTS, SWAP_KIB};
 use super::{Process, View, modules};
@@ -534,16 +535,17 @@ pub(super) fn arp(v: &View<'_>) -> String {
 }
 
 pub(super) fn net_dev(v: &View<'_>) -> String {
-    let [rx, rx_packets, tx, tx_packets] = net::traffic(v.persona(), v.now);
-    let row = |name: &str, rx: u64, rxp: u64, tx: u64, txp: u64| {
+    let row = |link: u32| {
+        let [rx, rxp, tx, txp] = net::counters(v, link);
         format!(
-            "{name:>6}: {rx:>7} {rxp:>7}    0    0    0     0          0         0 {tx:>8} {txp:>7}    0    0    0     0       0          0\n"
+            "{:>6}: {rx:>7} {rxp:>7}    0    0    0     0          0         0 {tx:>8} {txp:>7}    0    0    0     0       0          0\n",
+            v.link_name(link)
         )
     };
     format!(
         "Inter-|   Receive                                                |  Transmit\n face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n{}{}",
-        row("lo", 18_420, 212, 18_420, 212),
-        row(&v.persona().interface, rx, rx_packets, tx, tx_packets)
+        row(LOOPBACK),
+        row(OUTSIDE)
     )
 }
 
@@ -552,17 +554,27 @@ pub(super) fn if_inet6(p: &Persona) -> String {
     format!("00000000000000000000000000000001 01 80 10 80       lo\n{own} 02 40 20 80 {:>8}\n", p.interface)
 }
 
-pub(super) fn route(p: &Persona) -> String {
+pub(super) fn route(v: &View<'_>) -> String {
     let hex =
         |ip: std::net::Ipv4Addr| -> String { ip.octets().iter().rev().map(|b| format!("{b:02X}")).collect() };
-    let net = std::net::Ipv4Addr::from(u32::from(p.ip) & !255);
     let none = std::net::Ipv4Addr::UNSPECIFIED;
-    let row = |to, by, flags: &str, mask: &str| {
-        let line = format!("{}\t{}\t{}\t{flags}\t0\t0\t0\t{mask}\t0\t0\t0", p.interface, hex(to), hex(by));
+    let row = |route: &Route| {
+        // Up, by a gateway, one host only, refused (route(8)).
+        let flags = u32::from(route.link.is_some())
+            | u32::from(route.via.is_some()) << 1
+            | u32::from(route.to.1 == 32) << 2
+            | u32::from(route.link.is_none()) << 9;
+        let line = format!(
+            "{}\t{}\t{}\t{flags:04X}\t0\t0\t0\t{}\t0\t0\t0",
+            route.link.map_or("*", |link| v.link_name(link)),
+            hex(route.to.0),
+            hex(route.via.unwrap_or(none)),
+            hex(links::mask(route.to.1))
+        );
         format!("{line:<127}\n")
     };
     let head = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT";
-    format!("{head:<127}\n{}{}", row(none, p.gateway, "0003", "00000000"), row(net, none, "0001", "00FFFFFF"))
+    format!("{head:<127}\n") + &v.routes().iter().map(row).collect::<String>()
 }
 
 pub(super) fn table(v: &View<'_>, name: &str) -> String {

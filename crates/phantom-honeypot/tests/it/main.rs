@@ -3,6 +3,7 @@
 mod driver;
 mod ftp;
 mod http;
+mod machine;
 mod tools;
 
 use std::process::{Command, Output};

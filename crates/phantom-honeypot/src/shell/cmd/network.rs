@@ -1,263 +1,28 @@
-//! ip, ifconfig, route and arp.
+//! ip, and ifconfig, route and arp of net-tools 2.10.
 
-use std::net::Ipv4Addr;
+mod change;
+mod ip;
+mod show;
+
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::registry::{Row, bin, sbin};
-use super::{Ctx, Need, show};
-use crate::Persona;
-use crate::machine::{gateway_mac, link_local, traffic};
+use super::{Ctx, Need, show as text_of};
+use crate::machine::links::{LOOPBACK, MAX, OUTSIDE, mask, masked};
+use crate::machine::{Route, View, counters, gateway_mac};
 
 pub(super) const PROGRAMS: &[Row] = &[
     sbin("arp", "net-tools", 67_720, arp),
     sbin("ifconfig", "net-tools", 83_976, ifconfig),
-    bin("ip", "iproute2", 691_016, ip),
-    bin("ip", "iproute2", 0, ip).linked("/bin/ip").in_sbin(),
+    bin("ip", "iproute2", 691_016, ip::ip),
+    bin("ip", "iproute2", 0, ip::ip).linked("/bin/ip").in_sbin(),
     sbin("route", "net-tools", 70_832, route),
 ];
 
-fn broadcast(p: &Persona) -> Ipv4Addr {
-    (u32::from(p.ip) | 255).into()
-}
+const VERSION: &str = "net-tools 2.10\n";
 
-fn network(p: &Persona) -> Ipv4Addr {
-    (u32::from(p.ip) & !255).into()
-}
-
-/// Seconds the DHCP lease still lasts: a day's lease, renewed at half.
-fn lease(ctx: &Ctx<'_>) -> i64 {
-    let p = ctx.sh.machine.persona();
-    let up = (ctx.sh.io.now().as_second() - p.boot.as_second()).max(0);
-    86_400 - up % 43_200
-}
-
-fn ip(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let mut words: Vec<String> = ctx.args.iter().map(|a| show(a)).collect();
-    let mut take = |names: &[&str]| {
-        let before = words.len();
-        words.retain(|w| !names.contains(&w.as_str()));
-        words.len() != before
-    };
-    let brief = take(&["-br", "-brief", "--brief"]);
-    let four = take(&["-4"]);
-    let six = take(&["-6"]);
-    let one_line = take(&["-o", "-oneline"]);
-    let _ = take(&["-c", "-color", "-s", "-stats", "-d", "-details", "-h", "-N", "-n"]);
-    let json = take(&["-j", "-json", "-p", "-pretty"]);
-    if words.iter().any(|w| w == "-V" || w == "-Version") {
-        ctx.print("ip utility, iproute2-6.1.0, libbpf 1.1.2\n");
-        return Ok(0);
-    }
-    let p = ctx.sh.machine.persona().clone();
-    let object = words.first().cloned().unwrap_or_default();
-    let verb = words.get(1).cloned().unwrap_or_default();
-    let changes = ["add", "del", "delete", "set", "flush", "replace", "change", "append"]
-        .iter()
-        .any(|v| *v == verb || (verb.len() > 1 && v.starts_with(&verb) && verb != "d"));
-    let root = ctx.sh.account.cred.uid == 0;
-    let is = |whole: &str| !object.is_empty() && whole.starts_with(&object);
-    if changes && !object.is_empty() && object != "help" {
-        if !root {
-            ctx.err.extend_from_slice(b"RTNETLINK answers: Operation not permitted\n");
-            return Ok(2);
-        }
-        return Ok(0);
-    }
-    let device = words.iter().position(|w| w == "dev").map_or_else(
-        || {
-            words
-                .iter()
-                .skip(1)
-                .find(|w| !matches!(w.as_str(), "show" | "list" | "s" | "sh" | "ls" | "get"))
-                .cloned()
-        },
-        |at| words.get(at + 1).cloned(),
-    );
-    if let Some(device) = device.as_ref().filter(|d| {
-        (is("address") || is("link"))
-            && **d != "lo"
-            && **d != p.interface
-            && !matches!(d.as_str(), "up" | "scope" | "global" | "help" | "type")
-    }) {
-        ctx.err.extend_from_slice(format!("Device \"{device}\" does not exist.\n").as_bytes());
-        return Ok(1);
-    }
-    let wants = |name: &str| device.as_deref().is_none_or(|d| d == name || !(d == "lo" || d == p.interface));
-    let text = if object.is_empty() || object == "help" {
-        let usage = "Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }\n       ip [ -force ] -batch filename\nwhere  OBJECT := { address | addrlabel | amt | fou | help | ila | ioam | l2tp |\n                   link | macsec | maddress | monitor | mptcp | mroute | mrule |\n                   neighbor | neighbour | netconf | netns | nexthop | ntable |\n                   ntbl | route | rule | sr | tap | tcpmetrics |\n                   token | tunnel | tuntap | vrf | xfrm }\n       OPTIONS := { -V[ersion] | -s[tatistics] | -d[etails] | -r[esolve] |\n                    -h[uman-readable] | -iec | -j[son] | -p[retty] |\n                    -f[amily] { inet | inet6 | mpls | bridge | link } |\n                    -4 | -6 | -M | -B | -0 |\n                    -l[oops] { maximum-addr-flush-attempts } | -br[ief] |\n                    -o[neline] | -t[imestamp] | -ts[hort] | -b[atch] [filename] |\n                    -rc[vbuf] [size] | -n[etns] name | -N[umeric] | -a[ll] |\n                    -c[olor]}\n";
-        ctx.err.extend_from_slice(usage.as_bytes());
-        return Ok(255);
-    } else if json {
-        format!(
-            "[{{\"ifindex\":1,\"ifname\":\"lo\",\"flags\":[\"LOOPBACK\",\"UP\",\"LOWER_UP\"],\"mtu\":65536,\"qdisc\":\"noqueue\",\"operstate\":\"UNKNOWN\",\"group\":\"default\",\"txqlen\":1000,\"link_type\":\"loopback\",\"address\":\"00:00:00:00:00:00\",\"broadcast\":\"00:00:00:00:00:00\",\"addr_info\":[{{\"family\":\"inet\",\"local\":\"127.0.0.1\",\"prefixlen\":8,\"scope\":\"host\",\"label\":\"lo\",\"valid_life_time\":4294967295,\"preferred_life_time\":4294967295}}]}},{{\"ifindex\":2,\"ifname\":\"{0}\",\"flags\":[\"BROADCAST\",\"MULTICAST\",\"UP\",\"LOWER_UP\"],\"mtu\":1500,\"qdisc\":\"fq_codel\",\"operstate\":\"UP\",\"group\":\"default\",\"txqlen\":1000,\"link_type\":\"ether\",\"address\":\"{1}\",\"broadcast\":\"ff:ff:ff:ff:ff:ff\",\"addr_info\":[{{\"family\":\"inet\",\"local\":\"{2}\",\"prefixlen\":24,\"broadcast\":\"{3}\",\"scope\":\"global\",\"dynamic\":true,\"label\":\"{0}\",\"valid_life_time\":{4},\"preferred_life_time\":{4}}}]}}]\n",
-            p.interface,
-            p.mac,
-            p.ip,
-            broadcast(&p),
-            lease(ctx)
-        )
-    } else if is("address") {
-        addresses(&p, lease(ctx), (brief, one_line), (four, six), &wants)
-    } else if is("link") {
-        if brief {
-            format!(
-                "{:<16} {:<14} 00:00:00:00:00:00 <LOOPBACK,UP,LOWER_UP> \n{:<16} {:<14} {} <BROADCAST,MULTICAST,UP,LOWER_UP> \n",
-                "lo", "UNKNOWN", p.interface, "UP", p.mac
-            )
-        } else {
-            let mut text = String::new();
-            if wants("lo") {
-                text += "1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN mode DEFAULT group default qlen 1000\n    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00\n";
-            }
-            if wants(&p.interface) {
-                text += &format!(
-                    "2: {}: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc fq_codel state UP mode DEFAULT group default qlen 1000\n    link/ether {} brd ff:ff:ff:ff:ff:ff\n{}",
-                    p.interface,
-                    p.mac,
-                    altname(&p)
-                );
-            }
-            text
-        }
-    } else if is("route") {
-        if verb == "get" {
-            let to = words.get(2).cloned().unwrap_or_default();
-            match to.parse::<Ipv4Addr>() {
-                Ok(to) if to.is_loopback() || to == p.ip => format!(
-                    "local {to} dev lo src {to} uid {} \n    cache <local> \n",
-                    ctx.sh.account.cred.uid
-                ),
-                Ok(to) if u32::from(to) & !255 == u32::from(network(&p)) => format!(
-                    "{to} dev {} src {} uid {} \n    cache \n",
-                    p.interface, p.ip, ctx.sh.account.cred.uid
-                ),
-                Ok(to) => format!(
-                    "{to} via {} dev {} src {} uid {} \n    cache \n",
-                    p.gateway, p.interface, p.ip, ctx.sh.account.cred.uid
-                ),
-                Err(_) => {
-                    ctx.err.extend_from_slice(
-                        format!("Error: any valid prefix is expected rather than \"{to}\".\n").as_bytes(),
-                    );
-                    return Ok(1);
-                }
-            }
-        } else if six {
-            format!(
-                "::1 dev lo proto kernel metric 256 pref medium\nfe80::/64 dev {} proto kernel metric 256 pref medium\n",
-                p.interface
-            )
-        } else {
-            format!(
-                "default via {} dev {1} \n{2}/24 dev {1} proto kernel scope link src {3} \n",
-                p.gateway,
-                p.interface,
-                network(&p),
-                p.ip
-            )
-        }
-    } else if is("neighbour") || is("neighbor") {
-        format!("{} dev {} lladdr {} REACHABLE \n", p.gateway, p.interface, gateway_mac(&p))
-    } else if is("rule") {
-        "0:\tfrom all lookup local\n32766:\tfrom all lookup main\n32767:\tfrom all lookup default\n"
-            .to_owned()
-    } else if is("netns")
-        || is("tunnel")
-        || is("tuntap")
-        || is("maddress")
-        || is("monitor")
-        || is("vrf")
-        || is("xfrm")
-    {
-        String::new()
-    } else {
-        ctx.err.extend_from_slice(format!("Object \"{object}\" is unknown, try \"ip help\".\n").as_bytes());
-        return Ok(1);
-    };
-    ctx.print(&text);
-    Ok(0)
-}
-
-/// The second name that systemd gives an interface named after its slot.
-fn altname(p: &Persona) -> String {
-    match p.interface.strip_prefix("ens") {
-        Some(slot) => format!("    altname enp0s{slot}\n"),
-        None => String::new(),
-    }
-}
-
-fn addresses(
-    p: &Persona,
-    lease: i64,
-    (brief, one_line): (bool, bool),
-    (four, six): (bool, bool),
-    wants: &dyn Fn(&str) -> bool,
-) -> String {
-    let name = &p.interface;
-    let link = link_local(p);
-    if brief {
-        return format!(
-            "{:<16} {:<14} 127.0.0.1/8 ::1/128 \n{name:<16} {:<14} {}/24 {link}/64 \n",
-            "lo", "UNKNOWN", "UP", p.ip
-        );
-    }
-    if one_line {
-        let mut text = String::new();
-        if !six {
-            text +=
-                "1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever\n";
-        }
-        if !four {
-            text += "1: lo    inet6 ::1/128 scope host noprefixroute \\       valid_lft forever preferred_lft forever\n";
-        }
-        if !six {
-            text += &format!(
-                "2: {name}    inet {}/24 brd {} scope global dynamic {name}\\       valid_lft {lease}sec preferred_lft {lease}sec\n",
-                p.ip,
-                broadcast(p)
-            );
-        }
-        if !four {
-            text += &format!(
-                "2: {name}    inet6 {link}/64 scope link \\       valid_lft forever preferred_lft forever\n"
-            );
-        }
-        return text;
-    }
-    let mut text = String::new();
-    if wants("lo") {
-        text +=
-            "1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN group default qlen 1000\n";
-        if !four && !six {
-            text += "    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00\n";
-        }
-        if !six {
-            text += "    inet 127.0.0.1/8 scope host lo\n       valid_lft forever preferred_lft forever\n";
-        }
-        if !four {
-            text += "    inet6 ::1/128 scope host noprefixroute \n       valid_lft forever preferred_lft forever\n";
-        }
-    }
-    if wants(name) {
-        text += &format!(
-            "2: {name}: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc fq_codel state UP group default qlen 1000\n"
-        );
-        if !four && !six {
-            text += &format!("    link/ether {} brd ff:ff:ff:ff:ff:ff\n", p.mac);
-        }
-        text += &altname(p);
-        if !six {
-            text += &format!(
-                "    inet {}/24 brd {} scope global dynamic {name}\n       valid_lft {lease}sec preferred_lft {lease}sec\n",
-                p.ip,
-                broadcast(p)
-            );
-        }
-        if !four {
-            text +=
-                &format!("    inet6 {link}/64 scope link \n       valid_lft forever preferred_lft forever\n");
-        }
-    }
-    text
+fn words(ctx: &Ctx<'_>) -> Vec<String> {
+    ctx.args.iter().map(|a| text_of(a)).collect()
 }
 
 /// Bytes as ifconfig adds them in parentheses.
@@ -272,111 +37,325 @@ fn bytes(n: u64) -> String {
 }
 
 fn ifconfig(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let p = ctx.sh.machine.persona().clone();
-    let words: Vec<String> = ctx.args.iter().map(|a| show(a)).filter(|a| !a.starts_with('-')).collect();
-    if words.len() > 1 {
-        if ctx.sh.account.cred.uid != 0 {
-            ctx.err.extend_from_slice(b"SIOCSIFFLAGS: Operation not permitted\n");
-            return Ok(255);
+    let all = words(ctx);
+    let mut short = false;
+    for option in all.iter().take_while(|word| word.starts_with('-')) {
+        match option.as_str() {
+            "-a" | "-v" => {}
+            "-s" => short = true,
+            "-V" | "--version" => {
+                ctx.print(VERSION);
+                return Ok(0);
+            }
+            other => {
+                let text = format!(
+                    "ifconfig: option `{other}' not recognised.\nifconfig: `--help' gives usage information.\n"
+                );
+                ctx.err.extend(text.bytes());
+                return Ok(1);
+            }
         }
-        return Ok(0);
     }
-    let [rx, rx_packets, tx, tx_packets] = traffic(&p, ctx.sh.io.now());
-    let counters = |rx: u64, rxp: u64, tx: u64, txp: u64| {
-        format!(
-            "        RX packets {rxp}  bytes {}\n        RX errors 0  dropped 0  overruns 0  frame 0\n        TX packets {txp}  bytes {}\n        TX errors 0  dropped 0 overruns 0  carrier 0  collisions 0\n\n",
-            bytes(rx),
-            bytes(tx)
-        )
-    };
-    let mut text = String::new();
-    let wanted = words.first();
-    if wanted.is_none_or(|w| *w == p.interface) {
-        text += &format!(
-            "{}: flags=4163<UP,BROADCAST,RUNNING,MULTICAST>  mtu 1500\n        inet {}  netmask 255.255.255.0  broadcast {}\n        inet6 {}  prefixlen 64  scopeid 0x20<link>\n        ether {}  txqueuelen 1000  (Ethernet)\n{}",
-            p.interface,
-            p.ip,
-            broadcast(&p),
-            link_local(&p),
-            p.mac,
-            counters(rx, rx_packets, tx, tx_packets)
-        );
+    let rest: Vec<&str> = all.iter().map(String::as_str).skip_while(|word| word.starts_with('-')).collect();
+    let wanted = rest.first().copied();
+    let found = ctx.sh.look(|view| {
+        wanted.map(|name| [OUTSIDE, LOOPBACK].into_iter().find(|link| view.link_name(*link) == name))
+    });
+    if rest.len() > 1 {
+        let text = if found == Some(None) {
+            format!("{}: ERROR while getting interface flags: No such device\n", wanted.unwrap_or(""))
+        } else if ctx.sh.account.cred.uid != 0 {
+            "SIOCSIFFLAGS: Operation not permitted\n".to_owned()
+        } else {
+            return Ok(0);
+        };
+        ctx.err.extend(text.bytes());
+        return Ok(255);
     }
-    if wanted.is_none_or(|w| w == "lo") {
-        text += &format!(
-            "lo: flags=73<UP,LOOPBACK,RUNNING>  mtu 65536\n        inet 127.0.0.1  netmask 255.0.0.0\n        inet6 ::1  prefixlen 128  scopeid 0x10<host>\n        loop  txqueuelen 1000  (Local Loopback)\n{}",
-            counters(18_420, 212, 18_420, 212)
-        );
-    }
-    if text.is_empty() {
-        let name = wanted.cloned().unwrap_or_default();
-        ctx.err.extend_from_slice(
-            format!("{name}: error fetching interface information: Device not found\n").as_bytes(),
-        );
+    if found == Some(None) {
+        let name = wanted.unwrap_or("");
+        let text = format!("{name}: error fetching interface information: Device not found\n");
+        ctx.err.extend(text.bytes());
         return Ok(1);
     }
+    let links = found.flatten().map_or(vec![OUTSIDE, LOOPBACK], |link| vec![link]);
+    let text = ctx.sh.look(|view| {
+        if short {
+            return format!("Iface      MTU    {INTERFACES}")
+                + &links.iter().map(|l| interface(&view, *l)).collect::<String>();
+        }
+        links.iter().map(|link| long(&view, *link)).collect()
+    });
     ctx.print(&text);
     Ok(0)
 }
 
+fn long(view: &View<'_>, link: u32) -> String {
+    let p = view.persona();
+    let mut text = if link == LOOPBACK {
+        "lo: flags=73<UP,LOOPBACK,RUNNING>  mtu 65536\n".to_owned()
+    } else {
+        format!("{}: flags=4163<UP,BROADCAST,RUNNING,MULTICAST>  mtu 1500\n", p.interface)
+    };
+    let mut of_four = false;
+    for address in view.addresses().iter().filter(|address| address.link == link) {
+        match address.ip {
+            // The ioctl that it asks by tells one address only.
+            IpAddr::V4(ip) if !of_four => {
+                of_four = true;
+                let netmask = mask(address.prefix);
+                text += &format!("        inet {ip}  netmask {netmask}");
+                if link == OUTSIDE {
+                    let broadcast = if address.dynamic {
+                        Ipv4Addr::from(u32::from(ip) | !u32::from(netmask))
+                    } else {
+                        Ipv4Addr::UNSPECIFIED
+                    };
+                    text += &format!("  broadcast {broadcast}");
+                }
+                text.push('\n');
+            }
+            IpAddr::V4(_) => {}
+            IpAddr::V6(ip) => {
+                let scope = if link == LOOPBACK { "0x10<host>" } else { "0x20<link>" };
+                text += &format!("        inet6 {ip}  prefixlen {}  scopeid {scope}\n", address.prefix);
+            }
+        }
+    }
+    text += &if link == LOOPBACK {
+        "        loop  txqueuelen 1000  (Local Loopback)\n".to_owned()
+    } else {
+        format!("        ether {}  txqueuelen 1000  (Ethernet)\n", p.mac)
+    };
+    let [rx, rx_packets, tx, tx_packets] = counters(view, link);
+    text + &format!(
+        "        RX packets {rx_packets}  bytes {}\n        RX errors 0  dropped 0  overruns 0  frame 0\n        TX packets {tx_packets}  bytes {}\n        TX errors 0  dropped 0 overruns 0  carrier 0  collisions 0\n\n",
+        bytes(rx),
+        bytes(tx)
+    )
+}
+
+const INTERFACES: &str = "RX-OK RX-ERR RX-DRP RX-OVR    TX-OK TX-ERR TX-DRP TX-OVR Flg\n";
+
+fn interface(view: &View<'_>, link: u32) -> String {
+    let [_, rx, _, tx] = counters(view, link);
+    let (mtu, flags) = if link == LOOPBACK { (65_536, "LRU") } else { (1500, "BMRU") };
+    format!(
+        "{:<16}{mtu:>5} {rx:>8} {:>6} {:>6} {:<6} {tx:>8} {:>6} {:>6} {:>6} {flags}\n",
+        view.link_name(link),
+        0,
+        0,
+        0,
+        0,
+        0,
+        0
+    )
+}
+
 /// `netstat -i`.
 pub(super) fn interface_table(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let p = ctx.sh.machine.persona().clone();
-    let [_, rx_packets, _, tx_packets] = traffic(&p, ctx.sh.io.now());
-    let text = format!(
-        "Kernel Interface table\nIface             MTU    RX-OK RX-ERR RX-DRP RX-OVR    TX-OK TX-ERR TX-DRP TX-OVR Flg\n{:<16} {:>5} {rx_packets:>8} {:>6} {:>6} {:<6} {tx_packets:>8} {:>6} {:>6} {:>6} BMRU\n{:<16} {:>5} {:>8} {:>6} {:>6} {:<6} {:>8} {:>6} {:>6} {:>6} LRU\n",
-        p.interface, 1500, 0, 0, 0, 0, 0, 0, "lo", 65_536, 212, 0, 0, 0, 212, 0, 0, 0
-    );
+    let text = ctx.sh.look(|view| {
+        format!(
+            "Kernel Interface table\nIface             MTU    {INTERFACES}{}{}",
+            interface(&view, OUTSIDE),
+            interface(&view, LOOPBACK)
+        )
+    });
     ctx.print(&text);
     Ok(0)
 }
 
 /// The table of `route` and of `netstat -r`.
 pub(super) fn routes(ctx: &mut Ctx<'_>, netstat: bool, numeric: bool) -> Result<i32, Need> {
-    let p = ctx.sh.machine.persona().clone();
-    let default = if numeric { "0.0.0.0" } else { "default" };
-    let net = network(&p).to_string();
-    let (head, tail) = if netstat {
-        ("Flags   MSS Window  irtt Iface", "  0 0          0")
-    } else {
-        ("Flags Metric Ref    Use Iface", "0      0        0")
-    };
-    let row = |to: &str, by: &str, mask: &str, flags: &str| {
-        let gap = if netstat { format!("{flags:<7} {tail}") } else { format!("{flags:<5} {tail}") };
-        format!("{to:<15} {by:<15} {mask:<15} {gap} {}\n", p.interface)
-    };
-    let text = format!(
-        "Kernel IP routing table\nDestination     Gateway         Genmask         {head}\n{}{}",
-        row(default, &p.gateway.to_string(), "0.0.0.0", "UG"),
-        row(&net, "0.0.0.0", "255.255.255.0", "U")
-    );
+    let head = if netstat { "Flags   MSS Window  irtt Iface" } else { "Flags Metric Ref    Use Iface" };
+    let text = ctx.sh.look(|view| {
+        let rows = view.routes().iter().map(|route| row(&view, route, netstat, numeric)).collect::<String>();
+        format!("Kernel IP routing table\nDestination     Gateway         Genmask         {head}\n{rows}")
+    });
     ctx.print(&text);
     Ok(0)
 }
 
-fn route(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let words: Vec<String> = ctx.args.iter().map(|a| show(a)).collect();
-    if words.iter().any(|w| w == "add" || w == "del") {
-        if ctx.sh.account.cred.uid != 0 {
-            ctx.err.extend_from_slice(b"SIOCADDRT: Operation not permitted\n");
-            return Ok(7);
+fn row(view: &View<'_>, route: &Route, netstat: bool, numeric: bool) -> String {
+    let (ip, prefix) = route.to;
+    let to = if prefix == 0 && !numeric { "default".to_owned() } else { ip.to_string() };
+    let mut flags = if route.link.is_some() { "U" } else { "!" }.to_owned();
+    if route.via.is_some() {
+        flags.push('G');
+    }
+    if prefix == 32 {
+        flags.push('H');
+    }
+    let (via, rest) = match route.link {
+        None if netstat => ("-".to_owned(), format!("{flags:<7}   - -          -")),
+        None => ("-".to_owned(), format!("{flags:<5} 0      -        0")),
+        Some(_) => {
+            let via = route.via.unwrap_or(Ipv4Addr::UNSPECIFIED).to_string();
+            (
+                via,
+                if netstat {
+                    format!("{flags:<7}   0 0          0")
+                } else {
+                    format!("{flags:<5} 0      0        0")
+                },
+            )
         }
+    };
+    let device = route.link.map_or("-", |link| view.link_name(link));
+    format!("{to:<15} {via:<15} {:<15} {rest} {device}\n", mask(prefix).to_string())
+}
+
+const ROUTE_USAGE: &str = "Usage: inet_route [-vF] del {-host|-net} Target[/prefix] [gw Gw] [metric M] [[dev] If]\n       inet_route [-vF] add {-host|-net} Target[/prefix] [gw Gw] [metric M]\n                              [netmask N] [mss Mss] [window W] [irtt I]\n                              [mod] [dyn] [reinstate] [[dev] If]\n       inet_route [-vF] add {-host|-net} Target[/prefix] [metric M] reject\n       inet_route [-FC] flush      NOT supported\n";
+
+fn route(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    let all = words(ctx);
+    let verb = all.iter().position(|word| word == "add" || word == "del" || word == "delete");
+    let letters: String =
+        all.iter().take(verb.unwrap_or(all.len())).filter(|w| w.starts_with('-')).cloned().collect();
+    if letters.contains('V') {
+        ctx.print(VERSION);
         return Ok(0);
     }
-    let numeric = words.iter().any(|w| w.starts_with('-') && w.contains('n'));
-    routes(ctx, false, numeric)
+    match verb.and_then(|at| all.split_at_checked(at)).and_then(|(_, rest)| rest.split_first()) {
+        None => routes(ctx, letters.contains('e'), letters.contains('n')),
+        Some((verb, rest)) => Ok(change_route(ctx, verb == "add", rest)),
+    }
+}
+
+/// `route add` and `route del`.
+fn change_route(ctx: &mut Ctx<'_>, add: bool, words: &[String]) -> i32 {
+    let mut target = None;
+    let (mut via, mut length, mut reject, mut device) = (None, None, false, None);
+    let mut rest = words.iter().map(String::as_str);
+    while let Some(word) = rest.next() {
+        match word {
+            "-net" | "-host" => {}
+            "gw" => via = rest.next(),
+            "netmask" => {
+                let netmask = rest.next().and_then(|mask| mask.parse::<Ipv4Addr>().ok());
+                length = netmask.and_then(|mask| u8::try_from(u32::from(mask).leading_ones()).ok());
+            }
+            "metric" | "mss" | "window" | "irtt" => {
+                rest.next();
+            }
+            "reject" => reject = true,
+            "dev" => device = rest.next(),
+            _ if target.is_none() => target = Some(word),
+            other => device = Some(other),
+        }
+    }
+    let Some(word) = target else {
+        ctx.err.extend(ROUTE_USAGE.bytes());
+        return 4;
+    };
+    let (ip, given) = word.split_once('/').unwrap_or((word, ""));
+    let (ip, length) = match ip.parse::<Ipv4Addr>() {
+        Ok(ip) => (ip, given.parse().ok().or(length).unwrap_or(32u8).min(32)),
+        Err(_) if ip == "default" => (Ipv4Addr::UNSPECIFIED, 0),
+        Err(_) => {
+            ctx.err.extend(format!("{ip}: Host name lookup failure\n").bytes());
+            return 6;
+        }
+    };
+    let (to, via) = ((masked(ip, length), length), via.and_then(|via| via.parse::<Ipv4Addr>().ok()));
+    let call = if add { "SIOCADDRT" } else { "SIOCDELRT" };
+    let why = if ctx.sh.account.cred.uid != 0 {
+        Some("Operation not permitted")
+    } else {
+        edit(ctx, add, to, via, (reject, device)).err()
+    };
+    match why {
+        Some(why) => {
+            ctx.err.extend(format!("{call}: {why}\n").bytes());
+            7
+        }
+        None => 0,
+    }
+}
+
+fn edit(
+    ctx: &mut Ctx<'_>,
+    add: bool,
+    to: (Ipv4Addr, u8),
+    via: Option<Ipv4Addr>,
+    (reject, device): (bool, Option<&str>),
+) -> Result<(), &'static str> {
+    let (table, link) = ctx
+        .sh
+        .look(|view| (view.routes(), device.map(|name| (1..=2).find(|link| view.link_name(*link) == name))));
+    if link == Some(None) {
+        return Err("No such device");
+    }
+    let mut own: Vec<Route> = table.iter().copied().filter(|route| route.source.is_none()).collect();
+    if add {
+        let near = |ip| table.iter().any(|r| r.source.is_some() && masked(ip, r.to.1) == r.to.0);
+        if via.is_some_and(|via| !near(via)) {
+            return Err("Network is unreachable");
+        }
+        if via.is_none() && link.is_none() && !reject {
+            return Err("No such device");
+        }
+        let link = if reject { None } else { link.flatten().or(Some(OUTSIDE)) };
+        let kind = if reject { "unreachable" } else { "" };
+        let made = Route { to, via, link, kind, source: None, by_ioctl: true };
+        if own.iter().any(|route| (route.to, route.via) == (to, via)) {
+            return Err("File exists");
+        }
+        if own.len() < MAX {
+            own.push(made);
+        }
+    } else {
+        let same = |route: &Route| route.to == to && via.is_none_or(|via| route.via == Some(via));
+        match own.iter().position(same) {
+            Some(at) => {
+                own.remove(at);
+            }
+            // Of the own network: the visit would be over.
+            None if table.iter().any(same) => return Ok(()),
+            None => return Err("No such process"),
+        }
+    }
+    ctx.sh.live().routes = Some(own);
+    Ok(())
 }
 
 fn arp(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     let p = ctx.sh.machine.persona().clone();
-    let words: Vec<String> = ctx.args.iter().map(|a| show(a)).collect();
-    let host = words.iter().find(|w| !w.starts_with('-'));
-    if let Some(host) = host.filter(|host| **host != p.gateway.to_string()) {
-        ctx.print(&format!("{host} ({host}) -- no entry\n"));
-        return Ok(1);
+    let all = words(ctx);
+    let letters: String =
+        all.iter().filter(|w| w.starts_with('-')).map(|w| w.trim_start_matches('-')).collect();
+    if letters.contains('V') {
+        ctx.print(VERSION);
+        return Ok(0);
+    }
+    let host = all.iter().find(|w| !w.starts_with('-'));
+    if letters.contains(['d', 's']) {
+        if ctx.sh.account.cred.uid != 0 {
+            let call = if letters.contains('d') { "SIOCDARP(dontpub)" } else { "SIOCSARP" };
+            ctx.err.extend(format!("{call}: Operation not permitted\n").bytes());
+            return Ok(255);
+        }
+        let near = host
+            .and_then(|h| h.parse::<Ipv4Addr>().ok())
+            .is_some_and(|ip| masked(ip, 24) == masked(p.ip, 24));
+        if !near {
+            let call = if letters.contains('d') { "SIOCDARP(dontpub)" } else { "SIOCSARP" };
+            ctx.err.extend(format!("{call}: Network is unreachable\n").bytes());
+            return Ok(255);
+        }
+        return Ok(0);
     }
     let mac = gateway_mac(&p);
-    let text = if words.iter().any(|w| w.starts_with('-') && w.contains('a')) {
+    let bsd = letters.contains('a');
+    if let Some(host) = host.filter(|host| **host != p.gateway.to_string()) {
+        ctx.print(&if bsd {
+            "arp: in 1 entries no match found.\n".to_owned()
+        } else {
+            format!("{host} ({host}) -- no entry\n")
+        });
+        return Ok(i32::from(!bsd));
+    }
+    let text = if bsd {
         format!("? ({}) at {mac} [ether] on {}\n", p.gateway, p.interface)
     } else {
         format!(

@@ -142,10 +142,17 @@ pub(super) const fn twin(name: &'static str, package: &'static str, size: u64) -
 impl Row {
     /// Name of the file that is run, links followed.
     pub(super) fn file(&self) -> &'static str {
-        match self.form {
-            Form::File(..) => self.name,
-            Form::Link(target) | Form::Alternative(target) => target.rsplit('/').next().unwrap_or(target),
+        let (mut row, mut name) = (self, self.name);
+        // No chain of links is longer: a name, what update-alternatives(1) keeps, a program of many names.
+        for _ in 0..4 {
+            let (Form::Link(target) | Form::Alternative(target)) = row.form else { break };
+            name = target.rsplit('/').next().unwrap_or(target);
+            match program(name.as_bytes()) {
+                Some(next) => row = next,
+                None => break,
+            }
         }
+        name
     }
 
     /// The same with other permission bits.

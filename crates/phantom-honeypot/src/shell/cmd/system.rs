@@ -1,5 +1,6 @@
 //! Programs that tell the machine's name and time, and downloads.
 
+use super::getopt::Spec;
 use super::registry::{Row, alternative, bin};
 use super::{Ctx, Need, has_flag, show};
 use crate::shell::io::Stop;
@@ -43,28 +44,76 @@ fn uname(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     Ok(0)
 }
 
+const HOSTNAME: Spec = Spec {
+    shorts: "aAbdfF:hiIsyV",
+    longs: &[
+        ("alias", b'a'),
+        ("all-fqdns", b'A'),
+        ("all-ip-addresses", b'I'),
+        ("domain", b'd'),
+        ("file=", b'F'),
+        ("fqdn", b'f'),
+        ("long", b'f'),
+        ("ip-address", b'i'),
+        ("nis", b'y'),
+        ("short", b's'),
+        ("yp", b'y'),
+    ],
+};
+
+/// hostname 3.23.
 fn hostname(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let persona = ctx.sh.machine.persona();
-    let text = match ctx.args.first().map(Vec::as_slice) {
-        None | Some(b"-s") => ctx.sh.hostname(),
-        Some(b"-f") => persona.fqdn(),
-        Some(b"-d") => persona.domain.clone(),
-        Some(b"-I" | b"-i") => format!("{} ", persona.ip),
-        Some(_) if ctx.sh.account.cred.uid != 0 => {
-            return Ok(ctx.fail("you must be root to change the host name"));
-        }
-        Some(name) => {
-            let valid = |b: &u8| b.is_ascii_alphanumeric() || b"-.".contains(b);
-            if name.len() > 64 || name.is_empty() || !name.iter().all(valid) || name.starts_with(b"-") {
-                return Ok(ctx.fail("the specified hostname is invalid"));
+    let parsed = match ctx.getopt(&HOSTNAME, 255) {
+        Ok(parsed) => parsed,
+        Err(status) => return Ok(status),
+    };
+    let given = match parsed.value(b'F') {
+        Some(file) => match ctx.content(file)? {
+            Ok(text) => {
+                show(&text).lines().find(|line| !line.starts_with('#')).map(|line| line.trim().to_owned())
             }
-            let name = show(name);
-            ctx.sh.live().hostname = Some(name);
-            return Ok(0);
-        }
+            Err(errno) => return Ok(ctx.fail(&errno.to_string())),
+        },
+        None => parsed.rest.first().map(|name| show(name)),
+    };
+    if let Some(name) = given {
+        return Ok(rename(ctx, &name));
+    }
+    let persona = ctx.sh.machine.persona();
+    let text = if parsed.has(b'I') {
+        let all = ctx.sh.look(|view| view.addresses());
+        all.iter().filter(|a| a.scope() == "global").map(|a| format!("{} ", a.ip)).collect()
+    } else if parsed.has(b'i') {
+        // What /etc/hosts says of the name.
+        "127.0.1.1".to_owned()
+    } else if parsed.has(b'A') || parsed.has(b'a') {
+        String::new()
+    } else if parsed.has(b'f') {
+        persona.fqdn()
+    } else if parsed.has(b'd') {
+        persona.domain.clone()
+    } else if parsed.has(b'y') {
+        return Ok(ctx.fail("Local domain name not set"));
+    } else if parsed.has(b'V') {
+        "hostname 3.23".to_owned()
+    } else {
+        ctx.sh.hostname()
     };
     ctx.print(&format!("{text}\n"));
     Ok(0)
+}
+
+/// Gives the machine another name, if it may have it.
+fn rename(ctx: &mut Ctx<'_>, name: &str) -> i32 {
+    if ctx.sh.account.cred.uid != 0 {
+        return ctx.fail("you must be root to change the host name");
+    }
+    let valid = |b: u8| b.is_ascii_alphanumeric() || b"-.".contains(&b);
+    if name.len() > 64 || name.is_empty() || !name.bytes().all(valid) || name.starts_with('-') {
+        return ctx.fail("the specified hostname is invalid");
+    }
+    ctx.sh.live().hostname = Some(name.to_owned());
+    0
 }
 
 fn date(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
