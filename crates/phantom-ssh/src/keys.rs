@@ -2,15 +2,16 @@
 //! clients offer.
 
 mod pem;
+mod rsa_pair;
 mod user;
 
 use p256::ecdsa::signature::Signer;
 use rand_core::{CryptoRng, SeedableRng};
 use rsa::BoxedUint;
-use rsa::traits::{PrivateKeyParts, PublicKeyParts};
-use sha2::{Digest, Sha256, Sha512};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use rsa_pair::RsaPair;
 pub use user::UserKey;
 
 use crate::wire::{Put, trim};
@@ -33,7 +34,7 @@ pub enum KeyError {
 }
 
 enum HostKey {
-    Rsa(Box<rsa::PrivateKey>),
+    Rsa(Box<RsaPair>),
     P256(Box<p256::ecdsa::SigningKey>),
     Ed25519(Box<ed25519_dalek::SigningKey>),
 }
@@ -51,8 +52,8 @@ impl HostKeys {
         let mut rng = chacha20::ChaCha20Rng::from_seed(seed);
         let ed25519 = Self::random_ed25519(&mut rng);
         let p256 = Self::random_p256(&mut rng);
-        let rsa = rsa::PrivateKey::new(&mut rng, 3072).map_err(|_| KeyError::Generate)?;
-        Ok(Self(vec![HostKey::Rsa(Box::new(rsa)), p256, ed25519]))
+        let rsa = rsa::PrivateKey::new(&mut rng, 3072).ok().and_then(RsaPair::new);
+        Ok(Self(vec![HostKey::Rsa(Box::new(rsa.ok_or(KeyError::Generate)?)), p256, ed25519]))
     }
 
     /// ECDSA P-256 and Ed25519 only: what a test can make in a millisecond.
@@ -115,14 +116,8 @@ impl HostKeys {
     }
 
     /// A signature blob over `data`.
-    pub(crate) fn sign(
-        &self,
-        index: usize,
-        algorithm: &str,
-        data: &[u8],
-        rng: &mut impl CryptoRng,
-    ) -> Option<Vec<u8>> {
-        self.0.get(index)?.sign(algorithm, data, rng)
+    pub(crate) fn sign(&self, index: usize, algorithm: &str, data: &[u8]) -> Option<Vec<u8>> {
+        self.0.get(index)?.sign(algorithm, data)
     }
 }
 
@@ -140,8 +135,8 @@ impl HostKey {
         match self {
             Self::Rsa(key) => {
                 out.put_string(b"ssh-rsa");
-                out.put_mpint(&key.e_bytes());
-                out.put_mpint(&key.n_bytes());
+                out.put_mpint(&key.exponent());
+                out.put_mpint(&key.modulus());
             }
             Self::P256(key) => {
                 out.put_string(b"ecdsa-sha2-nistp256");
@@ -159,18 +154,10 @@ impl HostKey {
     /// The private section of `openssh-key-v1`, without check numbers, comment and padding.
     fn private(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        let bytes = |number: &BoxedUint| number.to_be_bytes();
         match self {
             Self::Rsa(key) => {
-                let inverse = key.qinv().map(|form| bytes(&form.retrieve())).unwrap_or_default();
-                let prime = |i: usize| key.primes().get(i).map(|p| bytes(p)).unwrap_or_default();
                 out.put_string(b"ssh-rsa");
-                out.put_mpint(&key.n_bytes());
-                out.put_mpint(&key.e_bytes());
-                out.put_mpint(&bytes(key.d()));
-                out.put_mpint(&inverse);
-                out.put_mpint(&prime(0));
-                out.put_mpint(&prime(1));
+                key.private().iter().for_each(|number| out.put_mpint(number));
             }
             Self::P256(key) => {
                 out = self.public();
@@ -184,15 +171,10 @@ impl HostKey {
         out
     }
 
-    fn sign(&self, algorithm: &str, data: &[u8], rng: &mut impl CryptoRng) -> Option<Vec<u8>> {
+    fn sign(&self, algorithm: &str, data: &[u8]) -> Option<Vec<u8>> {
         let mut signature = Vec::new();
         match (self, algorithm) {
-            (Self::Rsa(key), "rsa-sha2-512") => {
-                signature = key.pkcs1v15_sign_with_rng::<Sha512, _>(rng, data).ok()?;
-            }
-            (Self::Rsa(key), "rsa-sha2-256") => {
-                signature = key.pkcs1v15_sign_with_rng::<Sha256, _>(rng, data).ok()?;
-            }
+            (Self::Rsa(key), "rsa-sha2-512" | "rsa-sha2-256") => signature = key.sign(algorithm, data)?,
             (Self::P256(key), "ecdsa-sha2-nistp256") => {
                 let made: p256::ecdsa::Signature = key.try_sign(data).ok()?;
                 let (r, s) = made.split_bytes();

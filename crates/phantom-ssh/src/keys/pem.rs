@@ -2,7 +2,7 @@
 
 use base64ct::{Base64, Encoding};
 
-use super::{HostKey, KeyError, number};
+use super::{HostKey, KeyError, RsaPair, number};
 use crate::wire::{Put, Reader};
 
 const BEGIN: &str = "-----BEGIN OPENSSH PRIVATE KEY-----";
@@ -80,7 +80,7 @@ fn rsa_key(mut private: Reader<'_>) -> Option<HostKey> {
     let _inverse = private.mpint()?;
     let primes = vec![number(private.mpint()?)?, number(private.mpint()?)?];
     let key = rsa::PrivateKey::from_components(number(n)?, number(e)?, number(d)?, primes).ok()?;
-    Some(HostKey::Rsa(Box::new(key)))
+    Some(HostKey::Rsa(Box::new(RsaPair::new(key)?)))
 }
 
 fn p256_key(mut private: Reader<'_>) -> Option<HostKey> {

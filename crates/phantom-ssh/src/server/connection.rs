@@ -388,7 +388,7 @@ impl Server {
                 b"ssh-ed25519" => "ssh-ed25519",
                 _ => "ecdsa-sha2-nistp256",
             };
-            payload.put_string(&self.config.keys.sign(index, algorithm, &data, &mut self.rng)?);
+            payload.put_string(&self.config.keys.sign(index, algorithm, &data)?);
         }
         None
     }

@@ -316,7 +316,7 @@ impl Server {
         let exchange = hash.of(&[&head, publics, secret]);
         let first = self.kex.session.is_none();
         let session = self.kex.session.get_or_insert_with(|| exchange.clone()).clone();
-        let signature = self.config.keys.sign(index, algorithm, &exchange, &mut self.rng)?;
+        let signature = self.config.keys.sign(index, algorithm, &exchange)?;
         let mut payload = message(kind);
         payload.put_string(&host_key);
         if number {
