@@ -11,8 +11,14 @@ mod expand;
 pub(crate) mod facts;
 mod glob;
 mod io;
+mod options;
 mod parse;
+mod redirect;
+mod session;
+mod show;
+mod simple;
 mod transfer;
+mod vars;
 
 pub use console::{Console, Emit};
 pub use io::SharedVfs;
@@ -28,6 +34,7 @@ use crate::machine::{Arrival, Live, SSH_PORT, SharedLive, Ticket, View, address}
 use crate::vfs::{Base, Cred, Dropped, Limits, Memory, Remember, Vfs};
 use crate::{Persona, persona::Draw};
 use io::{Desc, IoHandle};
+use vars::Var;
 
 /// The persona with its base tree: immutable, one for all sessions of a process.
 #[derive(Debug)]
@@ -152,8 +159,14 @@ pub struct Visitor {
     pub seed: [u8; 32],
 }
 
-/// Steps (commands, loop turns, expansions) one line may take before it is killed.
-const STEPS: u64 = 50_000;
+/// Steps (commands, loop turns, expansions) one line may take in one turn before it is killed.
+const STEPS: u64 = 100_000;
+/// Steps after which a line rests, so that other sessions have their turn.
+const TURN: u64 = 20_000;
+/// Steps of a line in all its turns.
+const TOTAL: u64 = 500_000;
+/// How long it rests, in microseconds.
+const REST: i64 = 20_000;
 /// Nesting of functions, substitutions, subshells and sourced files. A level costs some 10 KiB of stack.
 const DEPTH: u32 = 16;
 /// Commands within commands, however they are nested: keeps the stack of a debug build below 2 MiB.
@@ -184,6 +197,58 @@ pub struct Shell {
     interactive: bool,
     in_condition: bool,
     errexit: bool,
+    nounset: bool,
+    xtrace: bool,
+    verbose: bool,
+    noglob: bool,
+    noclobber: bool,
+    noexec: bool,
+    pipefail: bool,
+    allexport: bool,
+    braceexpand: bool,
+    errtrace: bool,
+    functrace: bool,
+    history_off: bool,
+    /// bash, not dash.
+    bash: bool,
+    /// A login shell.
+    login: bool,
+    /// Runs the text after `-c`.
+    given: bool,
+    /// Runs in the background, and reads nothing from the terminal.
+    background: bool,
+    /// `$$`, and the process before it.
+    main_pid: u32,
+    parent: u32,
+    /// What $SECONDS counts from.
+    born: Timestamp,
+    /// Names of the functions that run, and their local variables' old values.
+    calls: Vec<Vec<u8>>,
+    scopes: Vec<Vec<(Vec<u8>, Option<Var>)>>,
+    /// Files that are being sourced.
+    files: Vec<Vec<u8>>,
+    sourced: u32,
+    loops: u32,
+    subshells: u32,
+    trapping: u32,
+    traps: BTreeMap<Vec<u8>, Vec<u8>>,
+    shopts: BTreeMap<Vec<u8>, bool>,
+    jobs: Vec<builtins::Job>,
+    limits: BTreeMap<char, String>,
+    dirs: Vec<Vec<u8>>,
+    hashed: BTreeMap<Vec<u8>, (String, u32)>,
+    pipe_status: Vec<i32>,
+    /// Place within the argument that getopts is at.
+    getopts_at: usize,
+    /// `>(...)` that wait for what is written to them.
+    after: Vec<(u32, Arc<ast::Node>)>,
+    /// A command was substituted in the words of the command that runs.
+    substituted: bool,
+    /// The redirections of the command that runs stay: `exec`.
+    keep_fds: bool,
+    underscore: Vec<u8>,
+    /// Lines typed since the history was last written.
+    history_new: usize,
     history: Vec<Vec<u8>>,
     umask: u32,
     line: u32,
@@ -195,16 +260,10 @@ pub struct Shell {
     listed: u32,
 }
 
-#[derive(Debug, Clone, Default)]
-struct Var {
-    value: Vec<u8>,
-    exported: bool,
-    readonly: bool,
-}
-
 impl Shell {
     /// A login shell of `account` over `vfs`; several shells of one visit may share the file system.
     pub fn new(machine: Arc<Machine>, vfs: SharedVfs, account: Account, visitor: Visitor) -> Self {
+        let born = visitor.at;
         let draw = Draw::new(&visitor.seed, "shell");
         let live = vfs.lock().unwrap_or_else(PoisonError::into_inner).live();
         let ssh = machine.base.host().processes.iter().find(|p| p.unit == "ssh.service");
@@ -245,6 +304,45 @@ impl Shell {
             interactive: false,
             in_condition: false,
             errexit: false,
+            nounset: false,
+            xtrace: false,
+            verbose: false,
+            noglob: false,
+            noclobber: false,
+            noexec: false,
+            pipefail: false,
+            allexport: false,
+            braceexpand: true,
+            errtrace: false,
+            functrace: false,
+            history_off: false,
+            bash: true,
+            login: false,
+            given: false,
+            background: false,
+            main_pid: pid,
+            parent: pid - 1,
+            born,
+            calls: Vec::new(),
+            scopes: Vec::new(),
+            files: Vec::new(),
+            sourced: 0,
+            loops: 0,
+            subshells: 0,
+            trapping: 0,
+            traps: BTreeMap::new(),
+            shopts: BTreeMap::new(),
+            jobs: Vec::new(),
+            limits: BTreeMap::new(),
+            dirs: Vec::new(),
+            hashed: BTreeMap::new(),
+            pipe_status: Vec::new(),
+            getopts_at: 0,
+            after: Vec::new(),
+            substituted: false,
+            keep_fds: false,
+            underscore: Vec::new(),
+            history_new: 0,
             history: Vec::new(),
             umask: 0o022,
             line: 1,
@@ -288,18 +386,30 @@ impl Shell {
             ("MAIL", format!("/var/mail/{name}")),
         ];
         for (name, value) in list {
-            self.vars.insert(name.into(), Var { value: value.into(), exported: true, readonly: false });
+            self.vars.insert(name.into(), Var { value: value.into(), exported: true, ..Var::default() });
         }
-        for (name, value) in [
+        self.defaults();
+    }
+
+    /// Variables that a shell makes itself.
+    fn defaults(&mut self) {
+        let list = [
             ("IFS", " \t\n"),
             ("PS4", "+ "),
             ("OPTIND", "1"),
             ("HOSTTYPE", "x86_64"),
+            ("MACHTYPE", "x86_64-pc-linux-gnu"),
             ("BASH_VERSION", "5.2.15(1)-release"),
             ("BASH", "/bin/bash"),
             ("OSTYPE", "linux-gnu"),
-        ] {
+        ];
+        let count = if self.bash { list.len() } else { 3 };
+        for (name, value) in list.into_iter().take(count) {
             self.vars.insert(name.into(), Var { value: value.into(), ..Var::default() });
+        }
+        if self.bash {
+            let host = self.hostname().into_bytes();
+            self.vars.insert(b"HOSTNAME".to_vec(), Var { value: host, ..Var::default() });
         }
     }
 

@@ -58,7 +58,7 @@ use super::builtins::builtin;
 pub(super) use super::builtins::{BUILTINS, unescape};
 use super::io::Stop;
 use crate::machine::{Live, Process, Ticket, Tty};
-use crate::vfs::{Kind, join};
+use crate::vfs::{Errno, Kind, join};
 pub(super) use ctx::show;
 use ctx::{Ctx, Need, has_flag};
 use registry::{Plain, Run, program};
@@ -71,17 +71,26 @@ pub(super) fn has(name: &[u8]) -> bool {
 
 /// Runs a builtin, or a program found on $PATH or at a path.
 pub(super) async fn run(sh: &mut Shell, name: &[u8], args: Vec<Vec<u8>>) -> Result<i32, Stop> {
-    let text = show(name);
+    if !name.contains(&b'/')
+        && let Some(status) = Box::pin(builtin(sh, &show(name), &args)).await?
+    {
+        return Ok(status);
+    }
+    run_program(sh, name, args).await
+}
+
+/// Runs a program found on $PATH or at a path.
+pub(super) async fn run_program(sh: &mut Shell, name: &[u8], args: Vec<Vec<u8>>) -> Result<i32, Stop> {
     if name.contains(&b'/') {
         return Box::pin(by_path(sh, name, name, args)).await;
     }
-    if let Some(status) = Box::pin(builtin(sh, &text, &args)).await? {
-        return Ok(status);
-    }
     match find(sh, name) {
-        Some(path) => Box::pin(by_path(sh, name, path.as_bytes(), args)).await,
+        Some(path) => {
+            sh.remember_path(name, &path);
+            Box::pin(by_path(sh, name, path.as_bytes(), args)).await
+        }
         None => {
-            sh.complain_plain(&format!("{text}: command not found"))?;
+            sh.complain_plain(&format!("{}: command not found", show(name)))?;
             Ok(127)
         }
     }
@@ -136,7 +145,9 @@ async fn by_path(sh: &mut Shell, name: &[u8], path: &[u8], args: Vec<Vec<u8>>) -
     let path = join(&sh.cwd, path);
     let found = sh.vfs().stat(&sh.account.cred, &path);
     let why = match found {
-        Err(errno) => Some((errno.to_string(), 127)),
+        Err(Errno::ENOENT) if !sh.bash => Some(("not found".to_owned(), 127)),
+        Err(errno) => Some((errno.to_string(), if errno == Errno::ENOENT { 127 } else { 126 })),
+        Ok(stat) if stat.kind == Kind::Dir && !sh.bash => Some(("Permission denied".to_owned(), 126)),
         Ok(stat) if stat.kind == Kind::Dir => Some(("Is a directory".to_owned(), 126)),
         Ok(_) => sh.vfs().access(&sh.account.cred, &path, 1).err().map(|errno| (errno.to_string(), 126)),
     };
@@ -170,20 +181,17 @@ async fn by_path(sh: &mut Shell, name: &[u8], path: &[u8], args: Vec<Vec<u8>>) -
     let ticket = sh.started(b"/bin/sh", b"/usr/bin/dash", &words);
     let mut child = sh.fork()?;
     child.listed = ticket.pid;
-    child.args = args;
-    child.name = name.to_vec();
-    child.interactive = false;
-    ended(child.run_text(&head).await)
-}
-
-fn ended(result: Result<i32, Stop>) -> Result<i32, Stop> {
-    match result {
-        Err(Stop::Exit(status) | Stop::Return(status)) => Ok(status),
-        other => other,
-    }
+    child.run_file(name, &head, args).await
 }
 
 impl Shell {
+    /// Keeps where a program was found, as `hash` lists it.
+    fn remember_path(&mut self, name: &[u8], path: &str) {
+        if self.hashed.len() < 256 {
+            self.hashed.entry(name.to_vec()).or_insert_with(|| (path.to_owned(), 0)).1 += 1;
+        }
+    }
+
     /// Puts a program in the list of processes for as long as the ticket is held.
     fn started(&mut self, name: &[u8], exe: &[u8], args: &[Vec<u8>]) -> Ticket {
         let pid = self.next_pid();
@@ -223,7 +231,7 @@ impl Shell {
 
     /// `-bash: what` in a login, `bash: line 1: what` elsewhere: how an unknown command is answered.
     fn complain_plain(&mut self, what: &str) -> Result<(), Stop> {
-        if self.name == b"sh" {
+        if !self.bash {
             let what = what.replace(": command not found", ": not found");
             return self.complain(&what);
         }

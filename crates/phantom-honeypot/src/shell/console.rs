@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use phantom_core::{Body, Timestamp};
 
-use super::io::{Hints, IoHandle, Mode};
+use super::io::{Hints, IoHandle, Mode, Spawned};
 use super::{SharedVfs, Shell};
 use crate::vfs::{Dropped, join, split};
 
@@ -38,6 +38,7 @@ pub struct Console {
     io: IoHandle,
     vfs: SharedVfs,
     task: Option<Task>,
+    beside: Vec<Spawned>,
     pending: VecDeque<u8>,
     edit: Vec<u8>,
     cursor: usize,
@@ -86,6 +87,7 @@ impl Console {
             io: shell.io.clone(),
             vfs: shell.vfs.clone(),
             task: Some(make(shell)),
+            beside: Vec::new(),
             pending: VecDeque::new(),
             edit: Vec::new(),
             cursor: 0,
@@ -182,10 +184,58 @@ impl Console {
 
     fn poll(&mut self) {
         let before = self.io.lock().mode;
-        let Some(task) = &mut self.task else { return };
-        if let Poll::Ready(status) = task.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            self.task = None;
+        if self.task.is_none() {
+            return;
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        let mut status = None;
+        // Each turn ends a process or begins one; both are bounded.
+        for _ in 0..256 {
+            if let Some(task) = &mut self.task
+                && let Poll::Ready(ended) = task.as_mut().poll(&mut context)
+            {
+                self.task = None;
+                status = Some(ended);
+            }
+            let started = std::mem::take(&mut self.io.lock().spawned);
+            let mut moved = !started.is_empty();
+            self.beside.extend(started);
+            // ^C is for what stands in the foreground.
+            let interrupted = std::mem::take(&mut self.io.lock().interrupted);
+            self.beside.retain_mut(|one| {
+                let slot = |status| {
+                    *one.done.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(status)
+                };
+                if one.done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_some() {
+                    return false;
+                }
+                match one.task.as_mut().poll(&mut context) {
+                    Poll::Ready(status) => {
+                        slot(status);
+                        moved = true;
+                        false
+                    }
+                    Poll::Pending => true,
+                }
+            });
+            self.io.lock().interrupted |= interrupted;
+            if !moved && (status.is_none() || self.beside.is_empty() || self.io.lock().fast) {
+                break;
+            }
+            // The shell has gone; what it left running does its work without waiting.
+            self.io.lock().fast = status.is_some();
+        }
+        if let Some(status) = status {
+            self.beside.clear();
             self.io.lock().out.push(Emit::Exit(status));
+        }
+        {
+            let mut io = self.io.lock();
+            let next = io.sleepers.values().min().copied();
+            if next != io.announced && (next.is_some() || self.task.is_some()) {
+                io.announced = next;
+                io.out.push(Emit::Wake(next));
+            }
         }
         let mut io = self.io.lock();
         if io.mode == Mode::Edit && before != Mode::Edit {

@@ -37,6 +37,73 @@ pub(super) fn matches(pattern: &[(u8, bool)], text: &[u8]) -> bool {
     pattern.iter().skip(p).all(|c| *c == (b'*', true))
 }
 
+/// As [`matches`], with `?(a|b)`, `*(..)`, `+(..)`, `@(..)` and `!(..)`: what `[[ == ]]` takes.
+pub(super) fn matches_extended(pattern: &[(u8, bool)], text: &[u8]) -> bool {
+    let begins = |n: usize| {
+        matches!(pattern.get(n), Some((b'?' | b'*' | b'+' | b'@' | b'!', true)))
+            && pattern.get(n + 1) == Some(&(b'(', true))
+    };
+    let Some(at) = (0..pattern.len()).find(|n| begins(*n)) else { return matches(pattern, text) };
+    let mut depth = 0;
+    let close = pattern.iter().enumerate().skip(at + 1).find(|(_, (b, live))| {
+        depth += i32::from(*live && *b == b'(') - i32::from(*live && *b == b')');
+        depth == 0
+    });
+    let Some((close, _)) = close else { return matches(pattern, text) };
+    // Nested ones and long texts would multiply the work.
+    if text.len() > 256 || pattern.len() > 128 {
+        return false;
+    }
+    let head = pattern.get(..at).unwrap_or(&[]);
+    let tail = pattern.get(close + 1..).unwrap_or(&[]);
+    let choices: Vec<&[(u8, bool)]> =
+        pattern.get(at + 2..close).unwrap_or(&[]).split(|c| *c == (b'|', true)).collect();
+    let one = |part: &[u8]| choices.iter().any(|choice| matches(choice, part));
+    let many = |part: &[u8]| {
+        let mut reached = vec![false; part.len() + 1];
+        if let Some(first) = reached.first_mut() {
+            *first = true;
+        }
+        for end in 1..=part.len() {
+            let found = (0..end)
+                .any(|from| reached.get(from) == Some(&true) && one(part.get(from..end).unwrap_or(&[])));
+            if let Some(slot) = reached.get_mut(end) {
+                *slot = found;
+            }
+        }
+        reached.last() == Some(&true)
+    };
+    let kind = pattern.get(at).map_or(b'@', |c| c.0);
+    let further =
+        tail.windows(2).any(|w| matches!(w, [(b'?' | b'*' | b'+' | b'@' | b'!', true), (b'(', true)]));
+    for from in 0..=text.len() {
+        if !matches(head, text.get(..from).unwrap_or(&[])) {
+            continue;
+        }
+        for to in from..=text.len() {
+            let part = text.get(from..to).unwrap_or(&[]);
+            let inside = match kind {
+                b'?' => part.is_empty() || one(part),
+                b'*' => part.is_empty() || many(part),
+                b'+' => one(part) || (!part.is_empty() && many(part)),
+                b'!' => !one(part),
+                _ => one(part),
+            };
+            let rest = text.get(to..).unwrap_or(&[]);
+            if inside
+                && (if further {
+                    rest.len() < 64 && matches_extended(tail, rest)
+                } else {
+                    matches(tail, rest)
+                })
+            {
+                return true;
+            }
+        }
+    }
+    false
+}
+
 /// Whether `byte` is in the bracket expression at the start, and how long that is; `None` where it is none.
 fn class(pattern: &[(u8, bool)], byte: u8) -> Option<(bool, usize)> {
     let mut at = 1;

@@ -1,8 +1,9 @@
 //! What a running command reads and writes, and how it waits: the evaluator is a future that is polled by
 //! hand whenever a byte, an instant or an end of input has come. No runtime is involved.
 
-use std::collections::VecDeque;
-use std::future::poll_fn;
+use std::collections::{BTreeMap, VecDeque};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
@@ -27,6 +28,8 @@ pub(super) enum Stop {
     Return(i32),
     Break(u32),
     Continue(u32),
+    /// An error that ends the line, or the text after `-c`.
+    Discard(i32),
     /// ^C.
     Interrupt,
     /// A limit of ours was reached: as if killed.
@@ -54,7 +57,17 @@ pub(super) struct Io {
     pub(super) prompt: Vec<u8>,
     pub(super) interrupted: bool,
     pub(super) hungup: bool,
-    pub(super) deadline: Option<Timestamp>,
+    /// Instants that are waited for, and the one that was asked for last.
+    pub(super) sleepers: BTreeMap<u64, Timestamp>,
+    pub(super) next_sleeper: u64,
+    pub(super) announced: Option<Timestamp>,
+    /// Nobody waits any more: sleeping is left out.
+    pub(super) fast: bool,
+    /// Processes that begin beside the one that runs.
+    pub(super) spawned: Vec<Spawned>,
+    /// Steps of the line before the present turn, and pipelines let off.
+    pub(super) total: u64,
+    pub(super) graces: u32,
     pub(super) printed: usize,
     pub(super) steps: u64,
     pub(super) pty: bool,
@@ -126,7 +139,13 @@ impl Default for IoHandle {
             prompt: Vec::new(),
             interrupted: false,
             hungup: false,
-            deadline: None,
+            sleepers: BTreeMap::new(),
+            next_sleeper: 0,
+            announced: None,
+            fast: false,
+            spawned: Vec::new(),
+            total: 0,
+            graces: 0,
             printed: 0,
             steps: 0,
             pty: false,
@@ -266,28 +285,80 @@ impl IoHandle {
 
     /// Waits for an instant.
     pub(super) async fn sleep_until(&self, at: Timestamp) -> Result<(), Stop> {
-        let result = poll_fn(|_| {
+        let mut sleeper = Sleeper { io: self.clone(), id: None };
+        poll_fn(|_| {
             let mut io = self.lock();
             if io.interrupted {
                 Poll::Ready(Err(Stop::Interrupt))
             } else if io.hungup {
                 Poll::Ready(Err(Stop::Exit(129)))
-            } else if io.now >= at {
+            } else if io.now >= at || io.fast {
                 Poll::Ready(Ok(()))
             } else {
-                if io.deadline != Some(at) {
-                    io.deadline = Some(at);
-                    io.out.push(Emit::Wake(Some(at)));
+                if sleeper.id.is_none() {
+                    io.next_sleeper += 1;
+                    let id = io.next_sleeper;
+                    io.sleepers.insert(id, at);
+                    sleeper.id = Some(id);
                 }
                 Poll::Pending
             }
         })
-        .await;
+        .await
+    }
+
+    /// Lets a line that works long rest between its turns, so that no other session waits for it.
+    pub(super) async fn pace(&self) -> Result<(), Stop> {
+        let until = {
+            let mut io = self.lock();
+            if io.steps < super::TURN {
+                return Ok(());
+            }
+            io.total += std::mem::take(&mut io.steps);
+            if io.total > super::TOTAL {
+                return Err(Stop::Limit);
+            }
+            phantom_core::from_micros(phantom_core::micros(io.now).saturating_add(super::REST))
+        };
+        self.sleep_until(until).await
+    }
+
+    /// Whether a process that reached a limit within a pipeline may be let off as one whose reader has gone.
+    pub(super) fn grace(&self) -> bool {
         let mut io = self.lock();
-        if io.deadline.take().is_some() && result.is_err() {
-            io.out.push(Emit::Wake(None));
+        io.graces += 1;
+        if io.graces > 4 || io.printed >= OUTPUT || io.hungup {
+            return false;
         }
-        result
+        io.steps = 0;
+        io.total = 0;
+        true
+    }
+}
+
+/// Forgets its instant when it is dropped.
+struct Sleeper {
+    io: IoHandle,
+    id: Option<u64>,
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.io.lock().sleepers.remove(&id);
+        }
+    }
+}
+
+/// A process beside the one that runs, and where its status is put.
+pub(super) struct Spawned {
+    pub(super) task: Pin<Box<dyn Future<Output = i32> + Send>>,
+    pub(super) done: Arc<Mutex<Option<i32>>>,
+}
+
+impl std::fmt::Debug for Spawned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Spawned")
     }
 }
 

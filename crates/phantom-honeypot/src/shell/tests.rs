@@ -87,7 +87,11 @@ fn failures_are_worded_as_bash_words_them() {
         ("foo", "bash: line 1: foo: command not found\n", 127),
         ("cat /nope", "cat: /nope: No such file or directory\n", 1),
         ("cd /nope", "bash: line 1: cd: /nope: No such file or directory\n", 1),
-        ("echo )", "bash: line 1: syntax error near unexpected token `)'\n", 2),
+        (
+            "echo )",
+            "bash: -c: line 1: syntax error near unexpected token `)'\nbash: -c: line 1: `echo )'\n",
+            2,
+        ),
         ("ls /nope", "ls: cannot access '/nope': No such file or directory\n", 2),
         ("sh -c foo", "sh: 1: foo: not found\n", 127),
         ("echo x > /proc/x", "bash: line 1: /proc/x: No such file or directory\n", 1),

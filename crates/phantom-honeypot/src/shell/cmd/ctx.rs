@@ -52,6 +52,9 @@ impl Ctx<'_> {
         if arg == b"-" {
             return self.input().map(Ok);
         }
+        if let Some(bytes) = self.sh.descriptor_content(arg) {
+            return Ok(Ok(bytes));
+        }
         let path = self.path(arg);
         let vfs = self.sh.vfs();
         Ok(vfs.read(&self.sh.account.cred, &path, 0, crate::shell::io::BUFFER))

@@ -38,11 +38,9 @@ pub(super) const PROGRAMS: &[Row] = &[
 
 async fn sleep(sh: &mut Shell, _name: &str, args: Vec<Vec<u8>>) -> Result<i32, Stop> {
     let seconds: f64 = args.iter().filter_map(|a| show(a).trim_end_matches('s').parse::<f64>().ok()).sum();
-    if sh.get(b"!skip-sleep").is_none() {
-        let micros = (seconds.clamp(0.0, 86_400.0) * 1e6) as i64;
-        let until = phantom_core::from_micros(phantom_core::micros(sh.io.now()).saturating_add(micros));
-        sh.io.sleep_until(until).await?;
-    }
+    let micros = (seconds.clamp(0.0, 86_400.0) * 1e6) as i64;
+    let until = phantom_core::from_micros(phantom_core::micros(sh.io.now()).saturating_add(micros));
+    sh.io.sleep_until(until).await?;
     Ok(0)
 }
 
@@ -86,39 +84,8 @@ async fn interpreter(sh: &mut Shell, name: &str, args: Vec<Vec<u8>>) -> Result<i
     Box::pin(subshell(&mut child, name, args)).await
 }
 
-pub(super) async fn subshell(child: &mut Shell, name: &str, mut args: Vec<Vec<u8>>) -> Result<i32, Stop> {
-    child.name = if name == "bash" { b"bash".to_vec() } else { b"sh".to_vec() };
-    let level = child.get(b"SHLVL").and_then(|v| crate::shell::arith::number(&v)).unwrap_or(1);
-    child.set(b"SHLVL", (level + 1).to_string().as_bytes());
-    let terminal = matches!(child.fds.get(&0), Some(Desc::Console(_))) && child.io.lock().pty;
-    if let Some(at) = args.iter().position(|a| a == b"-c") {
-        child.interactive = false;
-        let text = args.get(at + 1).cloned().unwrap_or_default();
-        child.args = args.split_off((at + 3).min(args.len()));
-        return super::ended(child.run_text(&text).await);
-    }
-    args.retain(|a| !a.starts_with(b"-"));
-    if args.is_empty() {
-        child.interactive = terminal;
-        return super::ended(if terminal {
-            child.prompting().await
-        } else {
-            child.commands_of_input().await
-        });
-    }
-    let file = args.remove(0);
-    child.interactive = false;
-    let read = child.vfs().read(&child.account.cred, &join(&child.cwd, &file), 0, 1 << 20);
-    match read {
-        Ok(text) => {
-            child.args = args;
-            super::ended(child.run_text(&text).await)
-        }
-        Err(errno) => {
-            child.write(2, format!("{name}: {}: {errno}\n", show(&file)).as_bytes())?;
-            Ok(127)
-        }
-    }
+pub(super) async fn subshell(child: &mut Shell, name: &str, args: Vec<Vec<u8>>) -> Result<i32, Stop> {
+    child.interpret(name, args).await
 }
 
 async fn cat(sh: &mut Shell, _name: &str, args: Vec<Vec<u8>>) -> Result<i32, Stop> {
@@ -138,7 +105,10 @@ async fn cat(sh: &mut Shell, _name: &str, args: Vec<Vec<u8>>) -> Result<i32, Sto
             }
             continue;
         }
-        let read = sh.vfs().read(&sh.account.cred, &join(&sh.cwd, &file), 0, BUFFER);
+        let read = match sh.descriptor_content(&file) {
+            Some(bytes) => Ok(bytes),
+            None => sh.vfs().read(&sh.account.cred, &join(&sh.cwd, &file), 0, BUFFER),
+        };
         match read {
             Ok(bytes) => sh.write(1, &bytes)?,
             Err(errno) => {
