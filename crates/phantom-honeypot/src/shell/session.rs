@@ -7,9 +7,9 @@ use phantom_core::{Body, Untrusted, event};
 
 use super::ast::{Node, Piece};
 use super::eval::{INTERRUPTED, KILLED, Running};
-use super::io::{Desc, Hints, Mode, Stop};
+use super::io::{Hints, Mode, Stop};
 use super::parse::{Parser, Wrong, parse, quoted_word};
-use super::{Shell, arith};
+use super::Shell;
 use crate::vfs::join;
 
 /// Bytes of a script that are read.

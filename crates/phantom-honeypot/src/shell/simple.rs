@@ -2,12 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::ast::{Assign, Redir, RedirOp, Simple, Value, Word};
+use super::ast::{Assign, Simple, Value, Word};
 use super::builtins::{quote_trace, quote_value};
-use super::io::{BUFFER, Desc, Stop};
+use super::io::{Desc, Stop};
 use super::vars::Var;
 use super::{Shell, cmd};
-use crate::vfs::{Errno, Kind, join};
 
 /// Builtins whose failing redirection, or whose assignments, last: POSIX's special ones.
 const SPECIAL: &[&[u8]] = &[
