@@ -28,7 +28,7 @@ pub(crate) struct Live {
     /// Units of the machine that were enabled or disabled; at most as many as there are.
     pub(crate) enabled: BTreeMap<String, bool>,
     /// Rules of the packet filter.
-    pub(crate) rules: Vec<crate::shell::cmd::firewall::Rule>,
+    pub(crate) filter: crate::shell::cmd::firewall::Filter,
     /// Addresses of the interfaces and routes that are of none, once they were changed.
     pub(crate) addresses: Option<Vec<super::Address>>,
     pub(crate) routes: Option<Vec<super::Route>>,

@@ -1,5 +1,6 @@
 //! What the machine's commands say of it: the texts of Debian 12's programs, and one machine behind all of them.
 
+mod firewall;
 mod network;
 
 use std::sync::{Arc, LazyLock};
@@ -116,4 +117,42 @@ fn differs(run: fn(&str) -> Said, line: &str, wanted: &str) -> Option<String> {
     }
     let wanted = filled(wanted);
     (said != wanted).then(|| format!("--- {line}\n{said}--- wanted\n{wanted}"))
+}
+
+/// What one visit of root types, and what it is told: `$ LINE`, what is printed on both streams, `= STATUS` if it is
+/// not 0. A line `- LINE` is typed, and what it says not looked at; `! NAME` begins another visit.
+#[track_caller]
+fn transcript(text: &str) {
+    // A visit's lines, whether what each says is looked at, and what it is to say.
+    let mut visits: Vec<Vec<(&str, bool, String)>> = Vec::new();
+    for line in text.lines().skip_while(|line| line.starts_with('#')) {
+        match (line.get(..2), visits.last_mut()) {
+            (Some("! "), _) => visits.push(Vec::new()),
+            (Some(mark @ ("$ " | "- ")), Some(steps)) => {
+                steps.push((&line[2..], mark == "$ ", String::new()))
+            }
+            (_, Some(steps)) => steps.last_mut().unwrap().2 += &format!("{line}\n"),
+            _ => panic!("{line}"),
+        }
+    }
+    let mut wrong = Vec::new();
+    for steps in visits {
+        let script: String = steps
+            .iter()
+            .map(|(line, ..)| {
+                let line = line.replace('\'', r"'\''");
+                format!("eval '{line}' 2>&1 </dev/null; echo \"= $?@@\"\n")
+            })
+            .collect();
+        let said = out(&script);
+        let said: Vec<&str> = said.split_terminator("@@\n").collect();
+        assert_eq!(said.len(), steps.len());
+        for ((line, looked_at, wanted), said) in steps.iter().zip(said) {
+            let said = said.strip_suffix("= 0").unwrap_or(said);
+            if *looked_at && said.trim_end_matches('\n') != wanted.trim_end_matches('\n') {
+                wrong.push(format!("$ {line}\n{said}\n--- wanted\n{wanted}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -250,7 +250,7 @@ fn services_follow_systemctl() {
 fn the_packet_filter_keeps_what_it_is_told() {
     check(
         "iptables -P INPUT DROP; iptables -A INPUT -p tcp --dport 22 -j ACCEPT; iptables -S; iptables -F; iptables -S INPUT",
-        "-P INPUT DROP\n-P FORWARD ACCEPT\n-P OUTPUT ACCEPT\n-A INPUT -p tcp --dport 22 -j ACCEPT\n-P INPUT DROP\n",
+        "-P INPUT DROP\n-P FORWARD ACCEPT\n-P OUTPUT ACCEPT\n-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\n-P INPUT DROP\n",
     );
     check(
         "iptables -L -n | head -3",
