@@ -29,6 +29,8 @@ pub(crate) struct Live {
     pub(crate) enabled: BTreeMap<String, bool>,
     /// Rules of the packet filter.
     pub(crate) filter: crate::shell::cmd::firewall::Filter,
+    /// File systems that were mounted.
+    pub(crate) mounts: Vec<super::Mounted>,
     /// Addresses of the interfaces and routes that are of none, once they were changed.
     pub(crate) addresses: Option<Vec<super::Address>>,
     pub(crate) routes: Option<Vec<super::Route>>,

@@ -63,7 +63,7 @@ const OWN: &[(&str, u32, Own)] = &[
     ("maps", 0o444, Own::Text(|_, p| text::maps(p).into_bytes())),
     ("mem", 0o600, Own::Text(|_, _| Vec::new())),
     ("mountinfo", 0o444, Own::Text(|v, _| text::mount_info(v).into_bytes())),
-    ("mounts", 0o444, Own::Text(|v, _| text::mounts(v.persona()).into_bytes())),
+    ("mounts", 0o444, Own::Text(|v, _| text::mounts(v).into_bytes())),
     ("net", 0o555, Own::Dir),
     ("oom_score", 0o444, Own::Text(|_, _| b"0\n".to_vec())),
     ("oom_score_adj", 0o644, Own::Text(|_, _| b"0\n".to_vec())),

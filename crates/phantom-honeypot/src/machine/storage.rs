@@ -1,5 +1,6 @@
 //! Disks and mounts.
 
+use super::View;
 use crate::Persona;
 use crate::shell::facts::disk;
 
@@ -8,12 +9,12 @@ pub(crate) const SWAP_KIB: u64 = 998_396;
 
 /// A mounted file system.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Mount {
-    pub(crate) source: &'static str,
-    pub(crate) on: &'static str,
-    pub(crate) kind: &'static str,
+struct Mount {
+    source: &'static str,
+    on: &'static str,
+    kind: &'static str,
     /// `SIZE` stands for what the memory allows.
-    pub(crate) options: &'static str,
+    options: &'static str,
 }
 
 const fn mount(source: &'static str, on: &'static str, kind: &'static str, options: &'static str) -> Mount {
@@ -21,7 +22,7 @@ const fn mount(source: &'static str, on: &'static str, kind: &'static str, optio
 }
 
 /// In the order of /proc/mounts after a boot of Debian 12.
-pub(crate) const MOUNTS: &[Mount] = &[
+const MOUNTS: &[Mount] = &[
     mount("sysfs", "/sys", "sysfs", "rw,nosuid,nodev,noexec,relatime"),
     mount("proc", "/proc", "proc", "rw,nosuid,nodev,noexec,relatime"),
     mount("udev", "/dev", "devtmpfs", "rw,nosuid,relatime,size=DEVk,nr_inodes=INODES,mode=755,inode64"),
@@ -53,9 +54,35 @@ pub(crate) const MOUNTS: &[Mount] = &[
     mount("configfs", "/sys/kernel/config", "configfs", "rw,nosuid,nodev,noexec,relatime"),
 ];
 
+/// A file system as it is mounted now: one of [`MOUNTS`], or a visit's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mounted {
+    pub(crate) source: String,
+    pub(crate) on: String,
+    pub(crate) kind: String,
+    pub(crate) options: String,
+    /// Size and use in KiB, of those that df shows.
+    pub(crate) size: Option<(u64, u64)>,
+}
+
+impl View<'_> {
+    /// All that is mounted, in its order.
+    pub(crate) fn mounts(&self) -> Vec<Mounted> {
+        let p = self.persona();
+        let own = MOUNTS.iter().map(|m| Mounted {
+            source: m.source.to_owned(),
+            on: m.on.to_owned(),
+            kind: m.kind.to_owned(),
+            options: m.options_of(p),
+            size: m.size(p),
+        });
+        own.chain(self.live.mounts.iter().cloned()).collect()
+    }
+}
+
 impl Mount {
     /// The options with the sizes of this machine.
-    pub(crate) fn options_of(&self, p: &Persona) -> String {
+    fn options_of(&self, p: &Persona) -> String {
         let dev = p.memory_kib / 2 - 24_000;
         self.options
             .replace("DEV", &dev.to_string())
@@ -64,7 +91,7 @@ impl Mount {
     }
 
     /// Size and use in KiB, of those that df shows.
-    pub(crate) fn size(&self, p: &Persona) -> Option<(u64, u64)> {
+    fn size(&self, p: &Persona) -> Option<(u64, u64)> {
         Some(match self.on {
             "/dev" => (p.memory_kib / 2 - 24_000, 0),
             "/run" => (p.memory_kib / 10, 620),

@@ -6,7 +6,7 @@ use phantom_core::micros;
 
 use super::net::links::{self, LOOPBACK, OUTSIDE, Route};
 use super::net::{self, Transport};
-use super::storage::{MOUNTS, SWAP_KIB};
+use super::storage::SWAP_KIB;
 use super::{Process, View, modules};
 use crate::Persona;
 use crate::persona::Draw;
@@ -318,24 +318,18 @@ fn stat(v: &View<'_>) -> String {
     text
 }
 
-pub(super) fn mounts(p: &Persona) -> String {
-    MOUNTS.iter().map(|m| format!("{} {} {} {} 0 0\n", m.source, m.on, m.kind, m.options_of(p))).collect()
+pub(super) fn mounts(v: &View<'_>) -> String {
+    v.mounts().iter().map(|m| format!("{} {} {} {} 0 0\n", m.source, m.on, m.kind, m.options)).collect()
 }
 
 pub(super) fn mount_info(v: &View<'_>) -> String {
     let mut text = String::new();
-    for (n, m) in MOUNTS.iter().enumerate() {
+    for (n, m) in v.mounts().iter().enumerate() {
         let parent = if m.on == "/" { 1 } else { 28 };
         let device = if m.on == "/" { "8:1".to_owned() } else { format!("0:{}", n + 19) };
-        let options = m.options_of(v.persona());
-        let own: Vec<&str> = options
-            .split(',')
-            .filter(|o| matches!(*o, "rw" | "nosuid" | "nodev" | "noexec" | "relatime"))
-            .collect();
-        let rest: Vec<&str> = options
-            .split(',')
-            .filter(|o| !matches!(*o, "nosuid" | "nodev" | "noexec" | "relatime"))
-            .collect();
+        let of_mount = |o: &&str| matches!(*o, "nosuid" | "nodev" | "noexec" | "relatime");
+        let own: Vec<&str> = m.options.split(',').filter(|o| *o == "rw" || of_mount(o)).collect();
+        let rest: Vec<&str> = m.options.split(',').filter(|o| !of_mount(o)).collect();
         let _ = writeln!(
             text,
             "{} {parent} {device} / {} {} shared:{} - {} {} {}",

@@ -5,11 +5,11 @@ mod interpreter;
 
 use phantom_core::{Body, Untrusted, event};
 
+use super::Shell;
 use super::ast::{Node, Piece};
 use super::eval::{INTERRUPTED, KILLED, Running};
 use super::io::{Hints, Mode, Stop};
 use super::parse::{Parser, Wrong, parse, quoted_word};
-use super::Shell;
 use crate::vfs::join;
 
 /// Bytes of a script that are read.

@@ -2,6 +2,9 @@
 
 mod firewall;
 mod network;
+mod reach;
+mod storage;
+mod system;
 
 use std::sync::{Arc, LazyLock};
 

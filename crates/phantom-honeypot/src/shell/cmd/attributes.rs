@@ -98,7 +98,12 @@ fn lsattr(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
             }
         };
         if stat.kind == crate::vfs::Kind::Dir && !whole {
-            let entries = ctx.sh.vfs().readdir(&who, &path).unwrap_or_default();
+            let mut entries = ctx.sh.vfs().readdir(&who, &path).unwrap_or_default();
+            for (name, at) in [(b"..".as_slice(), crate::vfs::join(&path, b"..")), (b".", path.clone())] {
+                if let Ok(ino) = ctx.sh.vfs().lookup(&who, &at, true) {
+                    entries.insert(0, (name.to_vec(), ino));
+                }
+            }
             for (entry, ino) in entries.iter().filter(|(entry, _)| all || !entry.starts_with(b".")) {
                 let text = line(ctx, *ino, &format!("{}/{}", name.trim_end_matches('/'), show(entry)));
                 ctx.print(&text);

@@ -431,7 +431,13 @@ fn du(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
         parsed.value(b'B').and_then(|v| size(&show(v)).or(size(&format!("1{}", show(v))))).unwrap_or(1024)
     };
     let tell = |bytes: u64| {
-        if parsed.has(b'h') { human(bytes) } else { bytes.div_ceil(unit.max(1)).to_string() }
+        if parsed.has(b'h') {
+            return human(bytes);
+        }
+        // `-BM`, without a number, is told with its unit.
+        let suffix =
+            parsed.value(b'B').map(show).filter(|v| v.starts_with(|c: char| c.is_ascii_alphabetic()));
+        format!("{}{}", bytes.div_ceil(unit.max(1)), suffix.unwrap_or_default())
     };
     let roots = if parsed.rest.is_empty() { vec![b".".to_vec()] } else { parsed.rest.clone() };
     let (mut status, mut total, mut left) = (0, 0, NODES);

@@ -1,5 +1,6 @@
 //! Programs that tell about processors, memory, disks and modules.
 
+use super::getopt::Spec;
 use super::registry::{Row, bin, sbin};
 use super::{Ctx, Need, has_flag, show};
 use crate::machine::cpu_ticks;
@@ -17,6 +18,10 @@ pub(super) const PROGRAMS: &[Row] = &[
 
 fn free(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     let (flags, _) = ctx.options(b"sc");
+    if ctx.args.iter().any(|a| a == b"-V" || a == b"--version") {
+        ctx.print("free from procps-ng 4.0.2\n");
+        return Ok(0);
+    }
     let long = |name: &[u8]| ctx.args.iter().any(|a| a == name);
     let flag = |letter| has_flag(&flags, letter);
     let memory = ctx.sh.look(|view| view.memory());
@@ -82,6 +87,15 @@ fn scaled(kib: u64) -> String {
 }
 
 fn vmstat(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    if ctx.args.iter().any(|a| a == b"-V" || a == b"--version") {
+        ctx.print("vmstat from procps-ng 4.0.2\n");
+        return Ok(0);
+    }
+    if let Some(bad) =
+        ctx.args.iter().map(|a| show(a)).find(|a| !a.starts_with('-') && a.parse::<u32>().is_err())
+    {
+        return Ok(ctx.fail(&format!("failed to parse argument: '{bad}'")));
+    }
     let m = ctx.sh.look(|view| view.memory());
     let ticks = ctx.sh.look(|view| cpu_ticks(&view));
     let all = ticks.iter().sum::<u64>().max(1);
@@ -102,14 +116,32 @@ fn vmstat(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
 }
 
 fn nproc(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    const SPEC: Spec = Spec { shorts: "", longs: &[("all", 200), ("ignore=", 201)] };
+    let parsed = match ctx.getopt(&SPEC, 1) {
+        Ok(parsed) => parsed,
+        Err(status) => return Ok(status),
+    };
+    if let Some(word) = parsed.rest.first() {
+        let text = format!("extra operand ‘{}’\nTry 'nproc --help' for more information.", show(word));
+        return Ok(ctx.fail(&text));
+    }
+    let ignored = match parsed.value(201).map(show) {
+        None => 0,
+        Some(text) => match text.parse::<u32>() {
+            Ok(n) => n,
+            Err(_) => return Ok(ctx.fail(&format!("invalid number: ‘{text}’"))),
+        },
+    };
     let cpus = ctx.sh.machine.persona().cpus;
-    let ignore =
-        ctx.args.iter().find_map(|a| show(a).strip_prefix("--ignore=").and_then(|n| n.parse::<u32>().ok()));
-    ctx.print(&format!("{}\n", cpus.saturating_sub(ignore.unwrap_or(0)).max(1)));
+    ctx.print(&format!("{}\n", cpus.saturating_sub(ignored).max(1)));
     Ok(0)
 }
 
 fn lscpu(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    if ctx.args.iter().any(|a| a == b"-V" || a == b"--version") {
+        ctx.print("lscpu from util-linux 2.38.1\n");
+        return Ok(0);
+    }
     let p = ctx.sh.machine.persona();
     let intel = !p.cpu_model.starts_with("AMD");
     let (family, model, stepping) = facts::cpu_kind(p);
@@ -184,6 +216,10 @@ fn lscpu(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
 
 /// The devices of QEMU's i440FX machine as Proxmox sets it up.
 fn lspci(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    if ctx.args.iter().any(|a| a == b"--version") {
+        ctx.print("lspci version 3.9.0\n");
+        return Ok(0);
+    }
     let text = "00:00.0 Host bridge: Intel Corporation 440FX - 82441FX PMC [Natoma] (rev 02)\n00:01.0 ISA bridge: Intel Corporation 82371SB PIIX3 ISA [Natoma/Triton II]\n00:01.1 IDE interface: Intel Corporation 82371SB PIIX3 IDE [Natoma/Triton II]\n00:01.2 USB controller: Intel Corporation 82371SB PIIX3 USB [Natoma/Triton II] (rev 01)\n00:01.3 Bridge: Intel Corporation 82371AB/EB/MB PIIX4 ACPI (rev 03)\n00:02.0 VGA compatible controller: Device 1234:1111 (rev 02)\n00:03.0 Unclassified device [00ff]: Red Hat, Inc. Virtio memory balloon\n00:05.0 SCSI storage controller: Red Hat, Inc. Virtio SCSI\n00:12.0 Ethernet controller: Red Hat, Inc. Virtio network device\n";
     let numbers = [
         "0600: 8086:1237 (rev 02)",
@@ -215,6 +251,10 @@ fn dmi(ctx: &Ctx<'_>, name: &str) -> String {
 }
 
 fn dmidecode(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    if ctx.args.iter().any(|a| a == b"-V" || a == b"--version") {
+        ctx.print("3.4\n");
+        return Ok(0);
+    }
     if ctx.sh.account.cred.uid != 0 {
         ctx.print("# dmidecode 3.4\n");
         ctx.err.extend_from_slice(b"/sys/firmware/dmi/tables/smbios_entry_point: Permission denied\nScanning /dev/mem for entry point.\n/dev/mem: Permission denied\n");
@@ -255,7 +295,22 @@ fn dmidecode(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
 }
 
 fn detect_virt(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let container = ctx.args.iter().any(|a| a == b"-c" || a == b"--container");
-    ctx.print(if container { "none\n" } else { "kvm\n" });
+    let (mut container, mut quiet) = (false, false);
+    for word in ctx.args.iter().map(|a| show(a)).collect::<Vec<_>>() {
+        match word.as_str() {
+            "-c" | "--container" => container = true,
+            "-v" | "--vm" => container = false,
+            "-q" | "--quiet" => quiet = true,
+            "-r" | "--chroot" => return Ok(1),
+            long if long.starts_with('-') => return Ok(ctx.fail(&format!("unrecognized option '{long}'"))),
+            _ => {
+                ctx.err.extend(b"systemd-detect-virt takes no arguments.\n");
+                return Ok(1);
+            }
+        }
+    }
+    if !quiet {
+        ctx.print(if container { "none\n" } else { "kvm\n" });
+    }
     Ok(i32::from(container))
 }

@@ -432,12 +432,13 @@ fn lsof(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     let w = |n: usize| widths.get(n).copied().unwrap_or(0);
     let mut text = String::new();
     for [comm, pid, user, fd, kind, device, size, name] in std::iter::once(&heads).chain(&lines) {
+        // The number, how it is open, and whether it is locked have columns of their own.
+        let (fd, mode) = fd.strip_suffix('u').map_or((fd.as_str(), ' '), |fd| (fd, 'u'));
         text += &format!(
-            "{comm:<0$} {pid:>1$} {user:>2$} {fd:>3$}   {kind:>4$} {device:>5$} {size:>6$} {name}\n",
+            "{comm:<0$} {pid:>1$} {user:>2$} {fd:>4}{mode}  {kind:>3$} {device:>4$} {size:>5$} {name}\n",
             w(0),
             w(1),
             w(2),
-            w(3),
             w(4),
             w(5),
             w(6)

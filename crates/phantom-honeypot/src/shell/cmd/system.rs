@@ -1,8 +1,10 @@
 //! Programs that tell the machine's name and time, and downloads.
 
+use super::attrs::follow;
 use super::getopt::Spec;
+use super::modes;
 use super::registry::{Row, alternative, bin};
-use super::{Ctx, Need, has_flag, show};
+use super::{Ctx, Need, show};
 use crate::shell::io::Stop;
 use crate::shell::{Shell, facts};
 
@@ -17,10 +19,31 @@ pub(super) const PROGRAMS: &[Row] = &[
     bin("which.debianutils", "debianutils", 946, which),
 ];
 
+const UNAME: Spec = Spec {
+    shorts: "asnrvmpio",
+    longs: &[
+        ("all", b'a'),
+        ("kernel-name", b's'),
+        ("nodename", b'n'),
+        ("kernel-release", b'r'),
+        ("kernel-version", b'v'),
+        ("machine", b'm'),
+        ("processor", b'p'),
+        ("hardware-platform", b'i'),
+        ("operating-system", b'o'),
+    ],
+};
+
 fn uname(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let (flags, _) = ctx.options(b"");
-    let long = |name: &[u8]| ctx.args.iter().any(|a| a == name);
-    let all = has_flag(&flags, b'a') || long(b"--all");
+    let parsed = match ctx.getopt(&UNAME, 1) {
+        Ok(parsed) => parsed,
+        Err(status) => return Ok(status),
+    };
+    if let Some(word) = parsed.rest.first() {
+        return Ok(extra_operand(ctx, &show(word)));
+    }
+    let all = parsed.has(b'a');
+    let none = !UNAME.shorts.bytes().any(|letter| parsed.has(letter));
     let (persona, node) = (ctx.sh.machine.persona(), ctx.sh.hostname());
     let parts = [
         (b's', "Linux"),
@@ -34,9 +57,7 @@ fn uname(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     ];
     let chosen: Vec<&str> = parts
         .iter()
-        .filter(|(l, _)| {
-            if all { !b"pi".contains(l) } else { has_flag(&flags, *l) || (flags.is_empty() && *l == b's') }
-        })
+        .filter(|(l, _)| if all { !b"pi".contains(l) } else { parsed.has(*l) || (none && *l == b's') })
         .map(|(_, t)| *t)
         .collect();
     let text = format!("{}\n", chosen.join(" "));
@@ -116,12 +137,170 @@ fn rename(ctx: &mut Ctx<'_>, name: &str) -> i32 {
     0
 }
 
+const DATE: Spec = Spec {
+    shorts: "d:f:I::r:Rs:u",
+    longs: &[
+        ("date=", b'd'),
+        ("file=", b'f'),
+        ("iso-8601?", b'I'),
+        ("reference=", b'r'),
+        ("rfc-email", b'R'),
+        ("rfc-2822", b'R'),
+        ("rfc-3339=", 200),
+        ("set=", b's'),
+        ("universal", b'u'),
+        ("utc", b'u'),
+    ],
+};
+
+/// date of coreutils 9.1, on a machine whose clock is in UTC.
 fn date(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let format =
-        ctx.args.iter().find_map(|a| a.strip_prefix(b"+")).map_or("%a %b %e %T %Z %Y".to_owned(), show);
-    let text = facts::strftime(ctx.sh.io.now(), &format);
+    let parsed = match ctx.getopt(&DATE, 1) {
+        Ok(parsed) => parsed,
+        Err(status) => return Ok(status),
+    };
+    let operand = parsed.rest.first().map(|word| show(word));
+    let given = parsed.value(b'd').or(parsed.value(b's')).map(show);
+    let reference = parsed.value(b'r').map(show);
+    if let Some(extra) = parsed.rest.get(1) {
+        return Ok(extra_operand(ctx, &show(extra)));
+    }
+    let now = ctx.sh.io.now();
+    let at = match (&given, &reference) {
+        (Some(text), _) => match modes::date(text, now) {
+            Some(at) => at,
+            None => return Ok(ctx.fail(&format!("invalid date ‘{text}’"))),
+        },
+        (None, Some(name)) => match follow(ctx, name.as_bytes()) {
+            Ok(stat) => stat.mtime,
+            Err(errno) => return Ok(ctx.fail(&format!("{name}: {errno}"))),
+        },
+        (None, None) => now,
+    };
+    let format = match (&operand, parsed.value(b'I'), parsed.value(200)) {
+        (Some(word), _, _) => match word.strip_prefix('+') {
+            Some(format) => format.to_owned(),
+            None if given.is_some() || reference.is_some() => {
+                return Ok(ctx.fail(&format!("the argument ‘{word}’ lacks a leading '+';\nwhen using an option to specify date(s), any non-option\nargument must be a format string beginning with '+'\nTry 'date --help' for more information.")));
+            }
+            // MMDDhhmm sets the clock.
+            None => match modes::stamp(&year_first(word), now) {
+                Some(at) => return Ok(set_clock(ctx, at)),
+                None => return Ok(ctx.fail(&format!("invalid date ‘{word}’"))),
+            },
+        },
+        (None, _, Some(part)) => match show(part).as_str() {
+            "date" => "%F".to_owned(),
+            "ns" => "%F %T.%N%:z".to_owned(),
+            _ => "%F %T%:z".to_owned(),
+        },
+        (None, Some(part), None) => match show(part).as_str() {
+            "" | "date" => "%F".to_owned(),
+            "hours" => "%FT%H%:z".to_owned(),
+            "minutes" => "%FT%H:%M%:z".to_owned(),
+            "ns" => "%FT%T,%N%:z".to_owned(),
+            _ => "%FT%T%:z".to_owned(),
+        },
+        (None, None, None) if parsed.has(b'R') => "%a, %d %b %Y %T %z".to_owned(),
+        (None, None, None) => "%a %b %e %T %Z %Y".to_owned(),
+    };
+    if parsed.has(b's') {
+        return Ok(set_clock(ctx, at));
+    }
+    let text = facts::strftime(at, &spelled(at, &format));
     ctx.print(&format!("{text}\n"));
     Ok(0)
+}
+
+/// MMDDhhmm[[CC]YY] as touch(1) has it: the year first.
+fn year_first(word: &str) -> String {
+    match (word.get(..8), word.get(8..)) {
+        (Some(rest), Some(year)) if !year.starts_with('.') => format!("{year}{rest}"),
+        _ => word.to_owned(),
+    }
+}
+
+/// The clock is the visit's own, and goes on: what it would be set to is told, as date tells it.
+fn set_clock(ctx: &mut Ctx<'_>, at: phantom_core::Timestamp) -> i32 {
+    let mut status = 0;
+    if ctx.sh.account.cred.uid != 0 {
+        status = ctx.fail("cannot set date: Operation not permitted");
+    }
+    ctx.print(&format!("{}\n", facts::strftime(at, "%a %b %e %T %Z %Y")));
+    status
+}
+
+/// The conversions that are made of simpler ones, and those of weeks and full names.
+fn spelled(at: phantom_core::Timestamp, format: &str) -> String {
+    let number = |f: &str| facts::strftime(at, f).parse::<i64>().unwrap_or(0);
+    let name = |list: &[&str], f: &str| {
+        let short = facts::strftime(at, f);
+        list.iter().find(|full| full.starts_with(&short)).map_or(short, |full| (*full).to_owned())
+    };
+    let mut text = String::new();
+    let mut letters = format.chars().peekable();
+    while let Some(c) = letters.next() {
+        if c != '%' {
+            text.push(c);
+            continue;
+        }
+        let plain = letters.next_if(|c| *c == '-').is_some();
+        let colon = letters.next_if(|c| *c == ':').is_some();
+        let Some(letter) = letters.next() else {
+            text.push('%');
+            break;
+        };
+        text += &match letter {
+            'z' if colon => "+00:00".to_owned(),
+            'A' => name(&DAYS, "%a"),
+            'B' => name(&MONTHS, "%b"),
+            'C' => (number("%Y") / 100).to_string(),
+            'c' => "%a %b %e %T %Y".to_owned(),
+            'x' => "%D".to_owned(),
+            'X' => "%T".to_owned(),
+            'r' => "%I:%M:%S %p".to_owned(),
+            'k' => format!("{:2}", number("%H")),
+            'l' => format!("{:2}", number("%I")),
+            'P' => facts::strftime(at, "%p").to_lowercase(),
+            'q' => ((number("%m") + 2) / 3).to_string(),
+            'U' => format!("{:02}", (number("%j") + 6 - number("%w")) / 7),
+            'W' => format!("{:02}", (number("%j") + 6 - (number("%w") + 6) % 7) / 7),
+            // Without the zeros that it is filled with.
+            other if plain => number(&format!("%{other}")).to_string(),
+            other => format!("%{other}"),
+        };
+    }
+    text
+}
+
+const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+fn extra_operand(ctx: &mut Ctx<'_>, word: &str) -> i32 {
+    let name = ctx.name.clone();
+    ctx.fail(&format!("extra operand ‘{word}’\nTry '{name} --help' for more information."))
+}
+
+/// The first operand of a program that takes none is refused.
+fn no_operands(ctx: &mut Ctx<'_>) -> Result<(), i32> {
+    let parsed = ctx.getopt(&Spec { shorts: "", longs: &[] }, 1)?;
+    match parsed.rest.first() {
+        Some(word) => Err(extra_operand(ctx, &show(word))),
+        None => Ok(()),
+    }
 }
 
 fn clear(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
@@ -129,13 +308,48 @@ fn clear(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     Ok(0)
 }
 
+/// which of debianutils 5.7, a script of dash.
 fn which(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let mut status = 0;
-    for arg in ctx.args.clone() {
-        match super::find(ctx.sh, &arg) {
-            Some(path) => ctx.print(&format!("{path}\n")),
-            None => status = 1,
+    let (mut all, mut status) = (false, 0);
+    let mut names = ctx.args.clone();
+    while let Some(option) = names.first().filter(|name| name.starts_with(b"-")).cloned() {
+        names.remove(0);
+        match option.as_slice() {
+            b"-a" => all = true,
+            b"--" => break,
+            other => {
+                let letter = other.get(1).copied().map_or('?', char::from);
+                let text = format!("Illegal option -{letter}\nUsage: /usr/bin/which [-a] args\n");
+                ctx.err.extend(text.bytes());
+                return Ok(2);
+            }
         }
+    }
+    if names.is_empty() {
+        return Ok(1);
+    }
+    let path = ctx.sh.get(b"PATH").unwrap_or_default();
+    for name in names {
+        let dirs: Vec<&[u8]> =
+            if name.contains(&b'/') { vec![b"".as_slice()] } else { path.split(|b| *b == b':').collect() };
+        let mut found = false;
+        for dir in dirs.into_iter().take(32) {
+            let file = if dir.is_empty() { name.clone() } else { [dir, b"/", &name].concat() };
+            let whole = ctx.path(&file);
+            let runs = {
+                let (vfs, who) = (ctx.sh.vfs(), &ctx.sh.account.cred);
+                vfs.access(who, &whole, 1).is_ok()
+                    && vfs.stat(who, &whole).is_ok_and(|stat| stat.kind == crate::vfs::Kind::File)
+            };
+            if runs {
+                found = true;
+                ctx.print(&format!("{}\n", show(&file)));
+                if !all {
+                    break;
+                }
+            }
+        }
+        status |= i32::from(!found);
     }
     Ok(status)
 }
@@ -209,12 +423,18 @@ pub(super) async fn download(sh: &mut Shell, name: &str, args: Vec<Vec<u8>>) -> 
 }
 
 fn arch(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    if let Err(status) = no_operands(ctx) {
+        return Ok(status);
+    }
     ctx.print("x86_64\n");
     Ok(0)
 }
 
 /// gethostid(3) of glibc: the address of the host's name, its halves exchanged.
 fn hostid(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    if let Err(status) = no_operands(ctx) {
+        return Ok(status);
+    }
     // /etc/hosts gives the name 127.0.1.1.
     let address = u32::from_le_bytes([127, 0, 1, 1]);
     ctx.print(&format!("{:08x}\n", address.rotate_left(16)));
