@@ -19,7 +19,7 @@ pub(crate) use net::links::{self, Address, Route};
 pub(crate) use net::{SSH_PORT, Socket, Transport, address, counters, gateway_mac, sockets};
 pub(crate) use process::{Process, Tty};
 pub(crate) use procfs::{Attr as ProcAttr, Tree, is_proc};
-pub(crate) use storage::{Mounted, SWAP_KIB};
+pub(crate) use storage::{Mounted, SWAP_KIB, pages};
 pub(crate) use text::{cpu_ticks, disk_blocks};
 
 use std::sync::Arc;

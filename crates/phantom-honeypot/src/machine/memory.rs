@@ -20,7 +20,7 @@ pub(crate) struct Memory {
 
 impl Memory {
     pub(super) fn of(p: &Persona, now: Timestamp) -> Self {
-        let total = p.memory_kib;
+        let total = super::pages(p.memory_kib);
         let page = |kib: u64| kib / 4 * 4;
         let buffers = page(total / 60 + drift(p, "buffers", now, 3600, total / 400));
         let cached = page(total / 3 + drift(p, "cached", now, 1800, total / 40));

@@ -83,22 +83,27 @@ impl View<'_> {
 impl Mount {
     /// The options with the sizes of this machine.
     fn options_of(&self, p: &Persona) -> String {
-        let dev = p.memory_kib / 2 - 24_000;
+        let dev = pages(p.memory_kib / 2 - 24_000);
         self.options
             .replace("DEV", &dev.to_string())
             .replace("INODES", &(dev / 4).to_string())
-            .replace("RUN", &(p.memory_kib / 10).to_string())
+            .replace("RUN", &pages(p.memory_kib / 10).to_string())
     }
 
     /// Size and use in KiB, of those that df shows.
     fn size(&self, p: &Persona) -> Option<(u64, u64)> {
         Some(match self.on {
-            "/dev" => (p.memory_kib / 2 - 24_000, 0),
-            "/run" => (p.memory_kib / 10, 620),
+            "/dev" => (pages(p.memory_kib / 2 - 24_000), 0),
+            "/run" => (pages(p.memory_kib / 10), 620),
             "/" => disk(p),
-            "/dev/shm" => (p.memory_kib / 2, 0),
+            "/dev/shm" => (pages(p.memory_kib / 2), 0),
             "/run/lock" => (5120, 0),
             _ => return None,
         })
     }
+}
+
+/// Whole pages of 4 KiB: what memory is counted in.
+pub(crate) fn pages(kib: u64) -> u64 {
+    kib / 4 * 4
 }

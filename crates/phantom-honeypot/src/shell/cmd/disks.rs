@@ -2,7 +2,7 @@
 
 use super::registry::{Row, bin, sbin, suid};
 use super::{Ctx, Need, files, has_flag, show};
-use crate::machine::{Mounted, SWAP_KIB, disk_blocks};
+use crate::machine::{Mounted, SWAP_KIB, disk_blocks, pages};
 use crate::shell::facts;
 
 pub(super) const PROGRAMS: &[Row] = &[
@@ -62,7 +62,7 @@ fn df(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     }
     if paths.is_empty() && only.as_deref().is_none_or(|t| t == "tmpfs") && except.as_deref() != Some("tmpfs")
     {
-        rows.push(("tmpfs".to_owned(), "tmpfs".to_owned(), p.memory_kib / 10, 0, runtime));
+        rows.push(("tmpfs".to_owned(), "tmpfs".to_owned(), pages(p.memory_kib / 10), 0, runtime));
     }
     if rows.is_empty() {
         return Ok(ctx.fail("no file systems processed"));
@@ -335,7 +335,7 @@ fn attach(
                 });
                 let size = options.iter().find_map(|option| super::text::size(option.strip_prefix("size=")?));
                 let shown = size.map_or(String::new(), |bytes| format!(",size={}k", bytes / 1024));
-                let half = ctx.sh.machine.persona().memory_kib / 2;
+                let half = ctx.sh.machine.persona().memory_kib / 8 * 4;
                 let room = (kind == "tmpfs").then(|| (size.map_or(half, |bytes| bytes / 1024), 0));
                 Some(made(source, kind, format!("rw{},relatime{shown}", flags.concat()), room))
             }

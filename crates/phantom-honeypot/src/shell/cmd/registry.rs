@@ -195,3 +195,59 @@ pub(super) fn program(name: &[u8]) -> Option<&'static Row> {
     let at = BY_NAME.partition_point(|row| row.name.as_bytes() < name);
     BY_NAME.get(at).copied().filter(|row| row.name.as_bytes() == name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nothing(_: &mut Ctx<'_>) -> Result<i32, Need> {
+        Ok(0)
+    }
+
+    /// Each maker of rows says where a program lies and with which bits.
+    #[test]
+    fn rows_say_where_programs_lie() {
+        let wait: Waits = |_, _, _| Box::pin(async { Ok(0) });
+        for (row, dir, form) in [
+            (bin("a", "p", 7, nothing), "/usr/bin", Form::File(7, 0o755)),
+            (sbin("a", "p", 7, nothing), "/usr/sbin", Form::File(7, 0o755)),
+            (suid("a", "p", 7, nothing), "/usr/bin", Form::File(7, 0o4755)),
+            (suid("a", "p", 7, nothing).mode(0o2755), "/usr/bin", Form::File(7, 0o2755)),
+            (bin("a", "p", 0, nothing).linked("b").mode(0o700), "/usr/bin", Form::Link("b")),
+            (alternative("a", "p", "/usr/bin/b", nothing), "/usr/bin", Form::Alternative("/usr/bin/b")),
+            (
+                bin("a", "p", 0, nothing).alternative_of("/x/b").in_sbin(),
+                "/usr/sbin",
+                Form::Alternative("/x/b"),
+            ),
+            (waits("a", "p", 7, wait), "/usr/bin", Form::File(7, 0o755)),
+            (helper("/usr/lib/a", "a", "p", 7, wait), "/usr/lib/a", Form::File(7, 0o755)),
+            (twin("a", "p", 7), "/usr/bin", Form::File(7, 0o755)),
+        ] {
+            assert_eq!((row.dir, row.form, row.name, row.package), (dir, form, "a", "p"));
+        }
+    }
+
+    #[test]
+    fn links_lead_to_the_file_that_is_run() {
+        let file = |name: &[u8]| program(name).map(Row::file);
+        assert_eq!(file(b"iptables-save"), Some("xtables-nft-multi"));
+        assert_eq!(file(b"iptables-nft-save"), Some("xtables-nft-multi"));
+        assert_eq!(file(b"lsmod"), Some("kmod"));
+        assert_eq!(file(b"ls"), Some("ls"));
+        assert_eq!(file(b"nosuch"), None);
+        // A link to what is no program keeps that name; one to itself ends.
+        assert_eq!(bin("a", "p", 0, nothing).linked("../nosuch").file(), "nosuch");
+    }
+
+    /// What is listed can be run, and nothing is listed twice in a directory.
+    #[test]
+    fn no_name_stands_twice_in_a_directory() {
+        let mut all: Vec<(&str, &str)> = rows().map(|row| (row.dir, row.name)).collect();
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), count);
+        assert!(count > 200, "{count}");
+    }
+}
