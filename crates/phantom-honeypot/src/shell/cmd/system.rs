@@ -354,9 +354,40 @@ fn which(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     Ok(status)
 }
 
+const WGET_USAGE: &str = "Usage: wget [OPTION]... [URL]...\n\nTry `wget --help' for more options.\n";
+const CURL_HINT: &str = "curl: try 'curl --help' or 'curl --manual' for more information\n";
+/// `wget --version` of Debian's wget 1.21.3-1+deb12u1.
+const WGET_VERSION: &str = "GNU Wget 1.21.3 built on linux-gnu.\n\n-cares +digest -gpgme +https +ipv6 +iri +large-file -metalink +nls \n+ntlm +opie +psl +ssl/gnutls \n\nWgetrc: \n    /etc/wgetrc (system)\nLocale: \n    /usr/share/locale \nCompile: \n    gcc -DHAVE_CONFIG_H -DSYSTEM_WGETRC=\"/etc/wgetrc\" \n    -DLOCALEDIR=\"/usr/share/locale\" -I. -I../../src -I../lib \n    -I../../lib -Wdate-time -D_FORTIFY_SOURCE=2 \n    -I/usr/include/p11-kit-1 -DHAVE_LIBGNUTLS -DNDEBUG -g -O2 \n    -ffile-prefix-map=/build/reproducible-path/wget-1.21.3=. \n    -fstack-protector-strong -Wformat -Werror=format-security \n    -DNO_SSLv2 -D_FILE_OFFSET_BITS=64 -g -Wall \nLink: \n    gcc -I/usr/include/p11-kit-1 -DHAVE_LIBGNUTLS -DNDEBUG -g -O2 \n    -ffile-prefix-map=/build/reproducible-path/wget-1.21.3=. \n    -fstack-protector-strong -Wformat -Werror=format-security \n    -DNO_SSLv2 -D_FILE_OFFSET_BITS=64 -g -Wall -Wl,-z,relro -Wl,-z,now \n    -lpcre2-8 -luuid -lidn2 -lnettle -lgnutls -lz -lpsl ../lib/libgnu.a \n\nCopyright (C) 2015 Free Software Foundation, Inc.\nLicense GPLv3+: GNU GPL version 3 or later\n<http://www.gnu.org/licenses/gpl.html>.\nThis is free software: you are free to change and redistribute it.\nThere is NO WARRANTY, to the extent permitted by law.\n\nOriginally written by Hrvoje Niksic <hniksic@xemacs.org>.\nPlease send bug reports and questions to <bug-wget@gnu.org>.\n";
+/// `curl --version` of Debian's curl 7.88.1-10+deb12u15.
+const CURL_VERSION: &str = "curl 7.88.1 (x86_64-pc-linux-gnu) libcurl/7.88.1 OpenSSL/3.0.20 zlib/1.2.13 brotli/1.0.9 zstd/1.5.4 libidn2/2.3.3 libpsl/0.21.2 (+libidn2/2.3.3) libssh2/1.10.0 nghttp2/1.52.0 librtmp/2.3 OpenLDAP/2.5.13\nRelease-Date: 2023-02-20, security patched: 7.88.1-10+deb12u15\nProtocols: dict file ftp ftps gopher gophers http https imap imaps ldap ldaps mqtt pop3 pop3s rtmp rtsp scp sftp smb smbs smtp smtps telnet tftp\nFeatures: alt-svc AsynchDNS brotli GSS-API HSTS HTTP2 HTTPS-proxy IDN IPv6 Kerberos Largefile libz NTLM NTLM_WB PSL SPNEGO SSL threadsafe TLS-SRP UnixSockets zstd\n";
+
+/// What is said without fetching anything: the version, or that an option lacks its value; the text, where it
+/// goes, and the status.
+fn told(name: &str, args: &[Vec<u8>]) -> Option<(String, u32, i32)> {
+    if args.iter().any(|a| a == b"-V" || a == b"--version") {
+        return Some((if name == "wget" { WGET_VERSION } else { CURL_VERSION }.to_owned(), 1, 0));
+    }
+    // The last word asks for one more.
+    let last = args.last().map(|a| show(a)).filter(|a| a.len() == 2 && a.starts_with('-'))?;
+    let letter = last.get(1..)?;
+    match name {
+        "wget" if "aeioBtOTwQPUAlRDIX".contains(letter) => {
+            Some((format!("wget: option requires an argument -- '{letter}'\n{WGET_USAGE}"), 2, 2))
+        }
+        "curl" if "AbcCdDeEFhHKmoPQrtTuUwxXyYz".contains(letter) => {
+            Some((format!("curl: option {last}: requires parameter\n{CURL_HINT}"), 2, 2))
+        }
+        _ => None,
+    }
+}
+
 /// wget and curl on a host whose resolver does not answer: glibc gives up on a name after twice five seconds a
 /// server, and a blocked address is not reached. The URL stands in the recorded command and in a note.
 pub(super) async fn download(sh: &mut Shell, name: &str, args: Vec<Vec<u8>>) -> Result<i32, Stop> {
+    if let Some((text, fd, status)) = told(name, &args) {
+        sh.write(fd, text.as_bytes())?;
+        return Ok(status);
+    }
     let url = args.iter().find(|a| {
         a.starts_with(b"http")
             || a.starts_with(b"ftp")
@@ -377,7 +408,13 @@ pub(super) async fn download(sh: &mut Shell, name: &str, args: Vec<Vec<u8>>) -> 
         value: phantom_core::Untrusted::capped(url.as_bytes(), 4096),
     }));
     let whole = if url.contains("://") { url.clone() } else { format!("http://{url}") };
-    let rest = whole.split_once("://").map_or("", |(_, rest)| rest);
+    let (scheme, rest) = whole.split_once("://").unwrap_or(("", ""));
+    let schemes = CURL_VERSION.lines().find_map(|line| line.strip_prefix("Protocols: ")).unwrap_or("");
+    if name == "curl" && !schemes.split(' ').any(|known| known == scheme.to_lowercase()) {
+        let text = format!("curl: (1) Protocol \"{scheme}\" not supported or disabled in libcurl\n");
+        sh.write(2, text.as_bytes())?;
+        return Ok(1);
+    }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
     let host = authority.rsplit('@').next().unwrap_or(authority);
     let (host, port) =

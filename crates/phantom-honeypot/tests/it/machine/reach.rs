@@ -157,6 +157,19 @@ fn nothing_answers_beyond_the_own_network() {
             "wget: missing URL\nUsage: wget [OPTION]... [URL]...\n\nTry `wget --help' for more options.\n= 1\n",
         ),
         ("curl", "curl: try 'curl --help' or 'curl --manual' for more information\n= 2\n"),
+        (
+            "wget --version | head -1; wget -V | wc -l; curl --version | head -1 | cut -d' ' -f1-3; curl -V | wc",
+            "GNU Wget 1.21.3 built on linux-gnu.\n32\ncurl 7.88.1 (x86_64-pc-linux-gnu)\n      4      68     574\n",
+        ),
+        (
+            "curl -o",
+            "curl: option -o: requires parameter\ncurl: try 'curl --help' or 'curl --manual' for more information\n= 2\n",
+        ),
+        (
+            "wget -O",
+            "wget: option requires an argument -- 'O'\nUsage: wget [OPTION]... [URL]...\n\nTry `wget --help' for more options.\n= 2\n",
+        ),
+        ("curl nosuch://x", "curl: (1) Protocol \"nosuch\" not supported or disabled in libcurl\n= 1\n"),
         ("wget -q http://x.example/a", "= 4\n"),
         (
             "wget x.example/a 2>&1 | tail -2 | cut -d' ' -f1-4",
