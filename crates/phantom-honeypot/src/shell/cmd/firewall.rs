@@ -6,6 +6,7 @@ mod nft;
 mod parse;
 mod rule;
 mod state;
+mod words;
 
 pub(crate) use state::Filter;
 
