@@ -23,7 +23,7 @@ mod vars;
 pub use console::{Console, Emit};
 pub use io::SharedVfs;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -237,6 +237,8 @@ pub struct Shell {
     limits: BTreeMap<char, String>,
     dirs: Vec<Vec<u8>>,
     hashed: BTreeMap<Vec<u8>, (String, u32)>,
+    /// Builtins that `enable -n` put behind the programs of their name.
+    disabled: BTreeSet<String>,
     pipe_status: Vec<i32>,
     /// Place within the argument that getopts is at.
     getopts_at: usize,
@@ -336,6 +338,7 @@ impl Shell {
             limits: BTreeMap::new(),
             dirs: Vec::new(),
             hashed: BTreeMap::new(),
+            disabled: BTreeSet::new(),
             pipe_status: Vec::new(),
             getopts_at: 0,
             after: Vec::new(),
@@ -408,6 +411,11 @@ impl Shell {
             self.vars.insert(name.into(), Var { value: value.into(), ..Var::default() });
         }
         if self.bash {
+            // Debian's DEFAULT_PATH_VALUE, for one who comes without.
+            self.vars.entry(b"PATH".to_vec()).or_insert_with(|| Var {
+                value: b"/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin:.".to_vec(),
+                ..Var::default()
+            });
             let host = self.hostname().into_bytes();
             self.vars.insert(b"HOSTNAME".to_vec(), Var { value: host, ..Var::default() });
         }

@@ -112,9 +112,19 @@ const BASH_ONLY: &[&str] = &[
     "typeset",
 ];
 
+/// Whether this shell has such a builtin, be it disabled.
+fn is_named(sh: &Shell, name: &str) -> bool {
+    BUILTINS.contains(&name) && (sh.bash || !BASH_ONLY.contains(&name))
+}
+
 /// Whether this shell has the builtin.
 pub(super) fn is_builtin(sh: &Shell, name: &str) -> bool {
-    BUILTINS.contains(&name) && (sh.bash || !BASH_ONLY.contains(&name))
+    is_named(sh, name) && !sh.disabled.contains(name)
+}
+
+/// Runs a program that is a file of its own beside the builtin of its name.
+pub(super) async fn twin(sh: &mut Shell, name: &str, args: &[Vec<u8>]) -> Result<i32, Stop> {
+    dispatch(sh, name, args).await
 }
 
 /// Runs the builtin of this name; `None`: there is none.
@@ -130,9 +140,8 @@ fn dispatch<'a>(sh: &'a mut Shell, name: &'a str, args: &'a [Vec<u8>]) -> Runnin
         match name {
             ":" | "true" => Ok(0),
             "false" => Ok(1),
-            "bind" | "complete" | "compopt" | "enable" | "help" | "caller" | "fc" => {
-                options::quiet(sh, name, args)
-            }
+            "enable" => lookup::enable(sh, args),
+            "bind" | "complete" | "compopt" | "help" | "caller" | "fc" => options::quiet(sh, name, args),
             "jobs" => jobs::jobs(sh, args),
             "bg" | "fg" => jobs::bg(sh, name, args).await,
             "wait" => jobs::wait(sh, args).await,

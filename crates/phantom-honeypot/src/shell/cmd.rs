@@ -54,8 +54,8 @@ mod wrappers;
 pub(crate) use registry::{Form, rows};
 
 use super::Shell;
-use super::builtins::builtin;
 pub(super) use super::builtins::{BUILTINS, unescape};
+use super::builtins::{builtin, twin};
 use super::io::Stop;
 use crate::machine::{Live, Process, Ticket, Tty};
 use crate::vfs::{Errno, Kind, join};
@@ -98,7 +98,16 @@ pub(super) async fn run_program(sh: &mut Shell, name: &[u8], args: Vec<Vec<u8>>)
 
 /// Where a program lies on $PATH.
 pub(super) fn find(sh: &Shell, name: &[u8]) -> Option<String> {
-    let path = sh.get(b"PATH")?;
+    find_on(sh, &sh.get(b"PATH")?, name)
+}
+
+/// Where execvp(3) of glibc finds a program: without $PATH in two directories.
+fn find_to_execute(sh: &Shell, name: &[u8]) -> Option<String> {
+    let path = sh.get(b"PATH").unwrap_or_else(|| b"/bin:/usr/bin".to_vec());
+    find_on(sh, &path, name)
+}
+
+fn find_on(sh: &Shell, path: &[u8], name: &[u8]) -> Option<String> {
     let vfs = sh.vfs();
     let who = &sh.account.cred;
     path.split(|b| *b == b':')
@@ -166,7 +175,7 @@ async fn by_path(sh: &mut Shell, name: &[u8], path: &[u8], args: Vec<Vec<u8>>) -
             return match row.run {
                 Run::Plain(f) => Box::pin(plain(sh, row.name.to_owned(), args, f)).await,
                 Run::Waits(f) => f(sh, row.name, args).await,
-                Run::Builtin => Ok(Box::pin(builtin(sh, row.name, &args)).await?.unwrap_or(0)),
+                Run::Builtin => Box::pin(twin(sh, row.name, &args)).await,
             };
         }
     }

@@ -219,7 +219,9 @@ impl Console {
                 }
             });
             self.io.lock().interrupted |= interrupted;
-            if !moved && (status.is_none() || self.beside.is_empty() || self.io.lock().fast) {
+            moved |= !self.io.lock().spawned.is_empty();
+            let settles = std::mem::replace(&mut self.io.lock().unsettled, moved) && !moved;
+            if !moved && !settles && (status.is_none() || self.beside.is_empty() || self.io.lock().fast) {
                 break;
             }
             // The shell has gone; what it left running does its work without waiting.

@@ -530,7 +530,9 @@ impl Shell {
                 Err(_) => KILLED,
             }
         });
-        self.io.lock().spawned.push(super::io::Spawned { task, done });
+        let mut io = self.io.lock();
+        io.spawned.push(super::io::Spawned { task, done });
+        io.unsettled = true;
         Ok(0)
     }
 

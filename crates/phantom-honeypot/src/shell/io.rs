@@ -65,6 +65,9 @@ pub(super) struct Io {
     pub(super) fast: bool,
     /// Processes that begin beside the one that runs.
     pub(super) spawned: Vec<Spawned>,
+    /// Processes beside this one may go on without waiting: nothing is read before they have, so that how the
+    /// input is cut changes nothing.
+    pub(super) unsettled: bool,
     /// Steps of the line before the present turn, and pipelines let off.
     pub(super) total: u64,
     pub(super) graces: u32,
@@ -144,6 +147,7 @@ impl Default for IoHandle {
             announced: None,
             fast: false,
             spawned: Vec::new(),
+            unsettled: false,
             total: 0,
             graces: 0,
             printed: 0,
@@ -204,6 +208,9 @@ impl IoHandle {
             if io.hungup {
                 return Poll::Ready(Err(Stop::Exit(129)));
             }
+            if io.unsettled {
+                return Poll::Pending;
+            }
             if let Some(end) = io.input.iter().position(|b| *b == b'\n') {
                 return Poll::Ready(Ok(Some(io.input.drain(..=end).collect())));
             }
@@ -229,6 +236,8 @@ impl IoHandle {
             let mut io = self.lock();
             if io.hungup {
                 Poll::Ready(Err(Stop::Exit(129)))
+            } else if io.unsettled {
+                Poll::Pending
             } else if !io.input.is_empty() {
                 Poll::Ready(Ok(Some(io.input.drain(..).collect())))
             } else if io.eof {
@@ -257,6 +266,9 @@ impl IoHandle {
             if io.interrupted {
                 io.interrupted = false;
                 return Poll::Ready(Err(Stop::Interrupt));
+            }
+            if io.unsettled {
+                return Poll::Pending;
             }
             match io.line.take() {
                 Some(line) => Poll::Ready(Ok(line)),

@@ -35,8 +35,8 @@ pub(super) const OPTIONS: [(&str, u8); 27] = [
 
 /// `shopt` names, and whether they are on from the start.
 pub(super) const SHOPTS: [(&str, bool); 53] = [
-    ("assoc_expand_once", false),
     ("autocd", false),
+    ("assoc_expand_once", false),
     ("cdable_vars", false),
     ("cdspell", false),
     ("checkhash", false),

@@ -159,7 +159,7 @@ impl Shell {
         Ok(Desc::Input(Arc::new(Mutex::new(bytes.into()))))
     }
 
-    fn open_write(&self, path: &[u8], append: bool) -> Result<Desc, Errno> {
+    pub(super) fn open_write(&self, path: &[u8], append: bool) -> Result<Desc, Errno> {
         if let Some(fd) = self.descriptor(path) {
             return self.fds.get(&fd).cloned().ok_or(Errno::ENOENT);
         }

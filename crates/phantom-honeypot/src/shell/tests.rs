@@ -342,6 +342,33 @@ fn scripts_on_the_input_and_unknown_accounts() {
     assert!(console.dropped_files().is_empty());
 }
 
+/// What runs beside the shell goes as far as it can before more is read, however the input comes.
+#[test]
+fn jobs_beside_do_not_depend_on_the_cutting() {
+    let input = b"/bin& echo a\n(echo b; sleep 1; echo c) & (echo d &) &\necho e; wait\nnope & echo f\n";
+    let play = |size: usize| {
+        let mut console = Console::script(shell("root"));
+        let mut out = Vec::new();
+        console.start(at(), &mut out);
+        input.chunks(size).for_each(|piece| console.input(at(), piece, &mut out));
+        console.end_of_input(at(), &mut out);
+        console.wake(phantom_core::from_micros(phantom_core::micros(at()) + 2_000_000), &mut out);
+        let said = out.iter().filter_map(|emit| match emit {
+            Emit::Stdout(bytes) | Emit::Stderr(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+            _ => None,
+        });
+        said.collect::<String>()
+    };
+    let whole = play(input.len());
+    assert_eq!(
+        whole,
+        "a\nbash: line 1: /bin: Is a directory\nb\nd\ne\nc\nf\nbash: line 4: nope: command not found\n"
+    );
+    for size in [1, 2, 3, 7, 20] {
+        assert_eq!(play(size), whole, "in pieces of {size}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
@@ -350,7 +377,7 @@ proptest! {
     }
 
     #[test]
-    fn cutting_the_input_changes_nothing(input in "[a-z /|;\r\x03\x04\x7f\t\x1b\\[A-D]{0,40}", chunk in 1usize..8) {
+    fn cutting_the_input_changes_nothing(input in "[a-z &/|;\r\x03\x04\x7f\t\x1b\\[A-D]{0,40}", chunk in 1usize..8) {
         let (a, _) = terminal("root", input.as_bytes(), chunk);
         let (b, _) = terminal("root", input.as_bytes(), 999);
         prop_assert_eq!(a, b);

@@ -1,6 +1,6 @@
 //! cd and the directory stack.
 
-use super::{bad_option, dash_ends, fail, is_option, text_of};
+use super::{bad_option, fail, is_option, text_of};
 use crate::shell::Shell;
 use crate::shell::io::Stop;
 use crate::vfs::{Errno, Kind, join};
@@ -42,7 +42,8 @@ pub(super) fn cd(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
     match go(sh, &target) {
         Ok(()) => {
             if said {
-                let text = [sh.cwd.as_slice(), b"\n"].concat();
+                let shown = if target.is_empty() { &target } else { &sh.cwd };
+                let text = [shown.as_slice(), b"\n"].concat();
                 sh.write(1, &text)?;
             }
             Ok(0)
@@ -92,59 +93,134 @@ fn logical(path: &[u8]) -> Vec<u8> {
     [b"/", parts.join(&b'/').as_slice()].concat()
 }
 
+/// A place in the directory stack as `+N` and `-N` name it.
+fn place(sh: &Shell, text: &str) -> Option<Option<usize>> {
+    let (sign, digits) = text.split_at_checked(1)?;
+    let number = digits.parse::<usize>().ok()?;
+    let last = sh.dirs.len();
+    Some(if sign == "+" { Some(number).filter(|n| *n <= last) } else { last.checked_sub(number) })
+}
+
+/// pushd, popd and dirs; `pushd.def` of bash 5.2.
 pub(super) fn stack(sh: &mut Shell, name: &str, args: &[Vec<u8>]) -> Result<i32, Stop> {
-    let first = args.iter().find(|a| !is_option(a)).cloned();
-    match (name, first) {
-        ("pushd", Some(dir)) if !dir.starts_with(b"+") => {
-            let old = sh.cwd.clone();
-            if let Err(errno) = go(sh, &dir) {
-                let dir = text_of(&dir);
-                return fail(sh, "pushd", &format!("{dir}: {errno}"));
+    let usage = match name {
+        "pushd" => "pushd [-n] [+N | -N | dir]",
+        "popd" => "popd [-n] [+N | -N]",
+        _ => "dirs [-clpv] [+N] [-N]",
+    };
+    let wrong = |sh: &mut Shell, what: String| {
+        sh.complain(&format!("{name}: {what}"))?;
+        sh.write(2, format!("{name}: usage: {usage}\n").as_bytes())?;
+        Ok(2)
+    };
+    let letters = if name == "dirs" { "clpv" } else { "n" };
+    let (mut flags, mut at, mut rest) = (String::new(), None, args);
+    while let Some((first, tail)) = rest.split_first() {
+        let text = text_of(first);
+        match text.strip_prefix(['-', '+']) {
+            Some("-") => {
+                rest = tail;
+                break;
             }
-            if sh.dirs.len() < 64 {
-                sh.dirs.insert(0, old);
+            Some("") if name == "pushd" => break,
+            Some(one) if text.starts_with('-') && one.len() == 1 && letters.contains(one) => {
+                flags.push_str(one);
             }
+            Some(number) => match place(sh, &text) {
+                None => return wrong(sh, format!("{text}: invalid number")),
+                Some(Some(place)) => at = Some((place, number.to_owned())),
+                Some(None) if sh.dirs.is_empty() => return fail(sh, name, "directory stack empty"),
+                Some(None) => {
+                    let shown = if name == "dirs" { number } else { &text };
+                    return fail(sh, name, &format!("{shown}: directory stack index out of range"));
+                }
+            },
+            None if name == "pushd" => break,
+            None if name == "popd" => return wrong(sh, format!("{text}: invalid argument")),
+            None => return wrong(sh, format!("{text}: invalid option")),
         }
-        ("pushd", None) => {
-            if sh.dirs.is_empty() {
-                return fail(sh, "pushd", "no other directory");
-            }
-            let top = sh.dirs.remove(0);
-            let old = sh.cwd.clone();
-            if go(sh, &top).is_ok() {
-                sh.dirs.insert(0, old);
-            }
-        }
-        ("popd", None) => {
-            if sh.dirs.is_empty() {
-                return fail(sh, "popd", "directory stack empty");
-            }
-            let top = sh.dirs.remove(0);
-            let _ = go(sh, &top);
-        }
-        ("dirs", None) if args.iter().any(|a| a == b"-c") => {
+        rest = tail;
+    }
+    let stay = flags.contains('n');
+    let to = match name {
+        "dirs" if flags.contains('c') => {
             sh.dirs.clear();
             return Ok(0);
         }
-        ("dirs", None) => {}
-        (_, Some(arg)) => {
-            let arg = text_of(&arg);
-            let what = if arg.starts_with(['+', '-']) {
-                "directory stack index out of range"
-            } else {
-                "invalid argument"
-            };
-            return fail(sh, name, &format!("{arg}: {what}"));
-        }
-        _ => return dash_ends(sh),
+        "dirs" => return list(sh, &flags, at.map(|a| a.0)),
+        "popd" if sh.dirs.is_empty() => return fail(sh, name, "directory stack empty"),
+        "popd" => match at {
+            Some((place @ 1.., _)) => {
+                sh.dirs.remove(place - 1);
+                None
+            }
+            _ => Some(sh.dirs.remove(0)),
+        },
+        _ => match (at, rest.first()) {
+            (Some((place, _)), _) => {
+                let mut all = [vec![sh.cwd.clone()], sh.dirs.clone()].concat();
+                all.rotate_left(place);
+                let top = all.remove(0);
+                sh.dirs = all;
+                Some(top)
+            }
+            (None, None) if sh.dirs.is_empty() => return fail(sh, name, "no other directory"),
+            (None, None) => {
+                let top = sh.dirs.remove(0);
+                sh.dirs.insert(0, sh.cwd.clone());
+                Some(top)
+            }
+            (None, Some(dir)) => {
+                let old = sh.cwd.clone();
+                let back = dir == b"-";
+                let dir = if back { sh.get(b"OLDPWD").unwrap_or_default() } else { dir.clone() };
+                if !stay && let Err(errno) = go(sh, &dir) {
+                    return fail(sh, name, &format!("{}: {errno}", text_of(&dir)));
+                }
+                if back {
+                    let text = [sh.cwd.as_slice(), b"\n"].concat();
+                    sh.write(1, &text)?;
+                }
+                if sh.dirs.len() < STACK {
+                    sh.dirs.insert(0, if stay { dir } else { old });
+                }
+                None
+            }
+        },
+    };
+    if let Some(to) = to.filter(|_| !stay)
+        && let Err(errno) = go(sh, &to)
+    {
+        return fail(sh, name, &format!("{}: {errno}", text_of(&to)));
     }
+    list(sh, "", None)
+}
+
+/// Directories remembered.
+const STACK: usize = 64;
+
+fn list(sh: &mut Shell, flags: &str, only: Option<usize>) -> Result<i32, Stop> {
     let home = sh.get(b"HOME").unwrap_or_default();
     let shorten = |dir: &Vec<u8>| match dir.strip_prefix(home.as_slice()) {
-        Some(rest) if home.len() > 1 && (rest.is_empty() || rest.starts_with(b"/")) => [b"~", rest].concat(),
+        Some(rest)
+            if home.len() > 1 && (rest.is_empty() || rest.starts_with(b"/")) && !flags.contains('l') =>
+        {
+            [b"~", rest].concat()
+        }
         _ => dir.clone(),
     };
-    let all: Vec<Vec<u8>> = std::iter::once(&sh.cwd).chain(&sh.dirs).map(shorten).collect();
-    let joint: &[u8] = if args.iter().any(|a| a == b"-p") { b"\n" } else { b" " };
+    let numbered = flags.contains('v');
+    let all: Vec<Vec<u8>> = std::iter::once(&sh.cwd)
+        .chain(&sh.dirs)
+        .map(shorten)
+        .enumerate()
+        .filter(|(n, _)| only.is_none_or(|only| only == *n))
+        .map(|(n, dir)| {
+            let number = if numbered { format!("{n:2}  ") } else { String::new() };
+            [number.as_bytes(), &dir].concat()
+        })
+        .collect();
+    let joint: &[u8] = if numbered || flags.contains('p') { b"\n" } else { b" " };
     let text = [all.join(joint).as_slice(), b"\n"].concat();
     sh.write(1, &text)?;
     Ok(0)

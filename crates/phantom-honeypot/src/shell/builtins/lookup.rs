@@ -1,6 +1,6 @@
 //! What a name stands for.
 
-use super::{BUILTINS, bad_option, fail, is_builtin, is_option, text_of};
+use super::{BUILTINS, bad_option, fail, is_builtin, is_named, is_option, text_of};
 use crate::shell::cmd::{find, run_program};
 use crate::shell::io::Stop;
 use crate::shell::{Shell, show};
@@ -102,6 +102,43 @@ pub(super) fn kind(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
                 }
             };
             sh.write(1, text.as_bytes())?;
+        }
+    }
+    Ok(status)
+}
+
+/// enable: which builtins stand before programs of their name.
+pub(super) fn enable(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
+    let letters: Vec<u8> =
+        args.iter().take_while(|a| is_option(a)).flat_map(|a| a.iter().skip(1)).copied().collect();
+    if let Some(bad) = letters.iter().find(|l| !b"anpsdf".contains(l)) {
+        let option = format!("-{}", char::from(*bad));
+        return bad_option(sh, "enable", &option, "enable [-a] [-dnps] [-f filename] [name ...]");
+    }
+    let has = |letter: u8| letters.contains(&letter);
+    let names: Vec<String> = args.iter().skip_while(|a| is_option(a)).map(|a| text_of(a)).collect();
+    if names.is_empty() || has(b'p') {
+        let mut all: Vec<&str> = BUILTINS.to_vec();
+        all.sort_unstable();
+        let mut text = String::new();
+        for name in all.into_iter().filter(|name| !has(b's') || special(name) || *name == "source") {
+            let off = sh.disabled.contains(name);
+            if has(b'a') || off == has(b'n') {
+                text += &format!("enable {}{name}\n", if off { "-n " } else { "" });
+            }
+        }
+        sh.write(1, text.as_bytes())?;
+        return Ok(0);
+    }
+    let mut status = 0;
+    for name in names {
+        if !is_named(sh, &name) {
+            sh.complain(&format!("enable: {name}: not a shell builtin"))?;
+            status = 1;
+        } else if has(b'n') {
+            sh.disabled.insert(name);
+        } else {
+            sh.disabled.remove(&name);
         }
     }
     Ok(status)

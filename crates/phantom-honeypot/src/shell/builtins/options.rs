@@ -135,7 +135,7 @@ pub(super) fn shopt(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
             text += &if has(b'p') {
                 format!("shopt -{} {name}\n", if on { "s" } else { "u" })
             } else {
-                format!("{name:<20}\t{}\n", state(on))
+                format!("{name:<15}\t{}\n", state(on))
             };
         }
         sh.write(1, text.as_bytes())?;
@@ -167,7 +167,7 @@ pub(super) fn shopt(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
             let text = if has(b'p') {
                 format!("shopt -{} {shown}\n", if on { "s" } else { "u" })
             } else {
-                format!("{shown:<20}\t{}\n", state(on))
+                format!("{shown:<15}\t{}\n", state(on))
             };
             sh.write(1, text.as_bytes())?;
         }

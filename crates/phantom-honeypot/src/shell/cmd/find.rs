@@ -409,12 +409,15 @@ pub(super) async fn command(sh: &mut Shell, mut words: Vec<Vec<u8>>, who: &str) 
     if words.is_empty() {
         return Ok(0);
     }
-    let program = words.remove(0);
-    if !program.contains(&b'/') && super::find(sh, &program).is_none() {
-        let quoted = if matches!(who, "find" | "timeout" | "chroot" | "nice" | "stdbuf") {
+    let mut program = words.remove(0);
+    let found = super::find_to_execute(sh, &program);
+    if !program.contains(&b'/') && found.is_none() {
+        let quoted = if matches!(who, "find" | "timeout" | "chroot" | "nice" | "stdbuf" | "env") {
             let what =
                 if matches!(who, "timeout" | "chroot" | "stdbuf") { "failed to run command " } else { "" };
             format!("{who}: {what}‘{}’: No such file or directory\n", show(&program))
+        } else if who == "nohup" {
+            format!("nohup: failed to run command '{}': No such file or directory\n", show(&program))
         } else {
             format!(
                 "{who}{} {}: No such file or directory\n",
@@ -424,6 +427,9 @@ pub(super) async fn command(sh: &mut Shell, mut words: Vec<Vec<u8>>, who: &str) 
         };
         sh.write(2, quoted.as_bytes())?;
         return Ok(127);
+    }
+    if let Some(found) = found.filter(|_| sh.get(b"PATH").is_none()) {
+        program = found.into_bytes();
     }
     match Box::pin(run(sh, &program, words)).await {
         Err(Stop::Exit(status) | Stop::Return(status)) => Ok(status),

@@ -26,7 +26,7 @@ const COMMANDS: u32 = 2000;
 /// Bytes of one command line (GNU's default is 128 KiB).
 const LINE: usize = 131_072;
 
-async fn refuse(sh: &mut Shell, name: &str, what: &str, status: i32) -> Result<i32, Stop> {
+pub(super) async fn refuse(sh: &mut Shell, name: &str, what: &str, status: i32) -> Result<i32, Stop> {
     sh.write(2, format!("{name}: {what}\nTry '{name} --help' for more information.\n").as_bytes())?;
     Ok(status)
 }
@@ -314,7 +314,8 @@ async fn nice(sh: &mut Shell, name: &str, mut args: Vec<Vec<u8>>) -> Result<i32,
     Box::pin(command(&mut child, parsed.rest, "nice")).await
 }
 
-fn duration(text: &str) -> Option<i64> {
+/// Microseconds of a number with an `s`, `m`, `h` or `d` behind it.
+pub(super) fn duration(text: &str) -> Option<i64> {
     let (digits, unit) = match text.chars().last()? {
         's' => (text.strip_suffix('s')?, 1.0),
         'm' => (text.strip_suffix('m')?, 60.0),

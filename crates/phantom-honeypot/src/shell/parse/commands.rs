@@ -224,8 +224,10 @@ impl Parser {
 
     fn function(&mut self, name: Vec<u8>) -> Parsed<Node> {
         self.lines();
+        let start = self.at;
         let node = self.command()?;
         if matches!(node, Node::Simple(_)) && self.bash {
+            self.at = start;
             return Err(self.near(None));
         }
         Ok(Node::Function { name, body: Arc::new(node) })

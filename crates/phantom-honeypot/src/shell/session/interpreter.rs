@@ -18,6 +18,7 @@ impl Shell {
         self.files.clear();
         self.shopts.clear();
         self.hashed.clear();
+        self.disabled.clear();
         self.dirs.clear();
         self.history.clear();
         (self.errexit, self.nounset, self.xtrace, self.noglob) = (false, false, false, false);
@@ -63,7 +64,7 @@ impl Shell {
                     word if word.starts_with(b"--") => {
                         let word = String::from_utf8_lossy(word).into_owned();
                         let said = if bash {
-                            format!("{name}: {word}: invalid option\n")
+                            format!("{name}: {word}: invalid option\n{}", usage(name))
                         } else {
                             format!("{name}: 0: Illegal option --\n")
                         };
@@ -87,7 +88,7 @@ impl Shell {
                                 letter => {
                                     let letter = char::from(*letter);
                                     let said = if bash {
-                                        format!("{name}: -{letter}: invalid option\n")
+                                        format!("{name}: -{letter}: invalid option\n{}", usage(name))
                                     } else {
                                         format!("{name}: 0: Illegal option -{letter}\n")
                                     };
@@ -226,4 +227,30 @@ impl Shell {
             self.end_process(result).await
         })
     }
+}
+
+/// What bash 5.2 prints beneath an option that it has not.
+fn usage(name: &str) -> String {
+    const LONG: [&str; 16] = [
+        "debug",
+        "debugger",
+        "dump-po-strings",
+        "dump-strings",
+        "help",
+        "init-file",
+        "login",
+        "noediting",
+        "noprofile",
+        "norc",
+        "posix",
+        "pretty-print",
+        "rcfile",
+        "restricted",
+        "verbose",
+        "version",
+    ];
+    let long: String = LONG.iter().map(|word| format!("\t--{word}\n")).collect();
+    format!(
+        "Usage:\t{name} [GNU long option] [option] ...\n\t{name} [GNU long option] [option] script-file ...\nGNU long options:\n{long}Shell options:\n\t-ilrsD or -c command or -O shopt_option\t\t(invocation only)\n\t-abefhkmnptuvxBCEHPT or -o option\n"
+    )
 }
