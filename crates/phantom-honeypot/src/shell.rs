@@ -5,6 +5,7 @@ mod ast;
 mod builtins;
 pub(crate) mod cmd;
 mod collate;
+mod conditions;
 mod console;
 mod eval;
 mod expand;
@@ -239,6 +240,14 @@ pub struct Shell {
     hashed: BTreeMap<Vec<u8>, (String, u32)>,
     /// Builtins that `enable -n` put behind the programs of their name.
     disabled: BTreeSet<String>,
+    /// Options of `set` that change nothing but what is told of them; of `h`, that it is off.
+    letters: BTreeSet<u8>,
+    /// The command that runs, as BASH_COMMAND tells it to traps.
+    command: Option<Vec<u8>>,
+    /// How deep in command substitutions and `eval` this runs: what `set -x` prints is marked by it.
+    indirect: u32,
+    /// Functions that programs inherit.
+    exported: BTreeSet<Vec<u8>>,
     pipe_status: Vec<i32>,
     /// Place within the argument that getopts is at.
     getopts_at: usize,
@@ -339,6 +348,10 @@ impl Shell {
             dirs: Vec::new(),
             hashed: BTreeMap::new(),
             disabled: BTreeSet::new(),
+            letters: BTreeSet::new(),
+            exported: BTreeSet::new(),
+            command: None,
+            indirect: 0,
             pipe_status: Vec::new(),
             getopts_at: 0,
             after: Vec::new(),

@@ -65,9 +65,9 @@ pub(super) enum ParamOp {
         offset: Word,
         length: Option<Word>,
     },
-    /// `^`, `^^`, `,`, `,,`.
+    /// `^`, `^^`, `,`, `,,`, `~`, `~~`.
     Case {
-        upper: bool,
+        how: u8,
         all: bool,
         pattern: Option<Word>,
     },

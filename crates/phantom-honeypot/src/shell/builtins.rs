@@ -132,7 +132,13 @@ pub(super) async fn builtin(sh: &mut Shell, name: &str, args: &[Vec<u8>]) -> Res
     if !is_builtin(sh, name) {
         return Ok(None);
     }
-    dispatch(sh, name, args).await.map(Some)
+    let result = dispatch(sh, name, args).await;
+    // POSIX 2.8.1: an error of a special builtin ends the shell, one of another does not.
+    let lives = !sh.bash && !lookup::special(name) && name != "local";
+    match result {
+        Err(Stop::Exit(2) | Stop::Discard(2)) if lives => Ok(Some(2)),
+        other => other.map(Some),
+    }
 }
 
 fn dispatch<'a>(sh: &'a mut Shell, name: &'a str, args: &'a [Vec<u8>]) -> Running<'a> {
@@ -186,6 +192,10 @@ fn dispatch<'a>(sh: &'a mut Shell, name: &'a str, args: &'a [Vec<u8>]) -> Runnin
             "trap" => options::trap(sh, args),
             "getopts" => options::getopts(sh, args),
             "umask" => options::umask(sh, args),
+            "times" if sh.bash && args.first().is_some_and(|a| is_option(a)) => {
+                let option = args.first().and_then(|a| a.get(..2)).map(text_of).unwrap_or_default();
+                bad_option(sh, "times", &option, "times")
+            }
             "times" => {
                 let text: &[u8] = if sh.bash {
                     b"0m0.002s 0m0.001s\n0m0.000s 0m0.000s\n"

@@ -84,10 +84,15 @@ pub(super) async fn run_program(sh: &mut Shell, name: &[u8], args: Vec<Vec<u8>>)
     if name.contains(&b'/') {
         return Box::pin(by_path(sh, name, name, args)).await;
     }
-    match find(sh, name) {
+    let hashed = sh.hashed.get(name).map(|(path, _)| path.clone()).filter(|_| sh.bash);
+    match hashed.or_else(|| find(sh, name)) {
         Some(path) => {
             sh.remember_path(name, &path);
             Box::pin(by_path(sh, name, path.as_bytes(), args)).await
+        }
+        None if name.is_empty() && !sh.bash => {
+            sh.complain(": Permission denied")?;
+            Ok(127)
         }
         None => {
             sh.complain_plain(&format!("{}: command not found", show(name)))?;
@@ -112,11 +117,12 @@ fn find_on(sh: &Shell, path: &[u8], name: &[u8]) -> Option<String> {
     let who = &sh.account.cred;
     path.split(|b| *b == b':')
         .take(32)
-        .map(|dir| join(dir, name))
-        .find(|path| {
-            vfs.access(who, path, 1).is_ok() && vfs.stat(who, path).is_ok_and(|s| s.kind != Kind::Dir)
+        .map(|dir| if dir.is_empty() { b".".as_slice() } else { dir })
+        .find(|dir| {
+            let path = join(&join(&sh.cwd, dir), name);
+            vfs.access(who, &path, 1).is_ok() && vfs.stat(who, &path).is_ok_and(|s| s.kind != Kind::Dir)
         })
-        .map(|p| show(&p))
+        .map(|dir| show(&[dir, if dir.ends_with(b"/") { b"" } else { b"/" }, name].concat()))
 }
 
 async fn plain(sh: &mut Shell, name: String, args: Vec<Vec<u8>>, f: Plain) -> Result<i32, Stop> {

@@ -5,9 +5,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::ast::{Arm, Cond, Node, Word};
+use super::ast::{Arm, Node, Word};
 use super::io::{Desc, Stop};
-use super::{DEPTH, NEST, Shell, builtins, facts, glob};
+use super::{DEPTH, NEST, Shell, facts};
 
 pub(super) type Running<'a> = Pin<Box<dyn Future<Output = Result<i32, Stop>> + Send + 'a>>;
 
@@ -88,6 +88,7 @@ impl Shell {
 
     fn eval_node<'a>(&'a mut self, node: &'a Node) -> Running<'a> {
         match node {
+            Node::Simple(_) if self.noexec && !self.interactive => Box::pin(async move { Ok(self.status) }),
             Node::Simple(simple) => Box::pin(async move {
                 let result = self.simple(simple).await;
                 let status = self.caught(result).await?;
@@ -105,6 +106,9 @@ impl Shell {
             Node::Arith(word, line) => Box::pin(async move {
                 self.line = *line;
                 let text = self.single(word).await?;
+                if self.xtrace {
+                    self.trace_line(&[b"(( ", text.trim_ascii(), b" ))"].concat())?;
+                }
                 let status = match self.compute_for(&text, Some("((")) {
                     Ok(value) => i32::from(value == 0),
                     Err(Stop::Discard(_)) => 1,
@@ -215,11 +219,14 @@ impl Shell {
                     Some(words) => Box::pin(self.fields(words)).await?,
                     None => self.args.clone(),
                 };
+                let shown = words.as_ref().map_or_else(|| b"\"$@\"".to_vec(), |w| super::show::typed(w));
+                let head: &[u8] = if *select { b"select " } else { b"for " };
+                let traced = [head, name, b" in ", &shown].concat();
                 self.loops += 1;
                 let result = if *select {
                     Box::pin(self.select(name, &values, body)).await
                 } else {
-                    Box::pin(self.for_loop(name, &values, body)).await
+                    Box::pin(self.for_loop(name, &values, body, &traced)).await
                 };
                 self.loops -= 1;
                 result?
@@ -294,9 +301,18 @@ impl Shell {
         }
     }
 
-    async fn for_loop(&mut self, name: &[u8], values: &[Vec<u8>], body: &Node) -> Result<i32, Stop> {
+    async fn for_loop(
+        &mut self,
+        name: &[u8],
+        values: &[Vec<u8>],
+        body: &Node,
+        traced: &[u8],
+    ) -> Result<i32, Stop> {
         let mut status = 0;
         for value in values {
+            if self.xtrace && self.bash {
+                self.trace_line(traced)?;
+            }
             self.assign(name, value)?;
             match turn(self.eval(body).await)? {
                 Some(value) => status = value,
@@ -307,6 +323,9 @@ impl Shell {
     }
 
     async fn select(&mut self, name: &[u8], values: &[Vec<u8>], body: &Node) -> Result<i32, Stop> {
+        if values.is_empty() {
+            return Ok(0);
+        }
         let mut status = 0;
         let mut show = true;
         loop {
@@ -363,6 +382,9 @@ impl Shell {
 
     async fn case(&mut self, word: &Word, arms: &[Arm]) -> Result<i32, Stop> {
         let value = self.single(word).await?;
+        if self.xtrace && self.bash {
+            self.trace_line(&[b"case ", word.raw.as_slice(), b" in"].concat())?;
+        }
         let mut status = 0;
         let mut fall = false;
         for arm in arms {
@@ -373,7 +395,7 @@ impl Shell {
                 }
                 let pattern = self.pattern(pattern).await?;
                 self.io.step(1 + value.len() as u64 / 64)?;
-                found = glob::matches(&pattern, &value);
+                found = self.fits(&pattern, &value);
             }
             if !found {
                 continue;
@@ -387,95 +409,6 @@ impl Shell {
             }
         }
         Ok(status)
-    }
-
-    fn cond<'a>(
-        &'a mut self,
-        cond: &'a Cond,
-    ) -> Pin<Box<dyn Future<Output = Result<bool, Stop>> + Send + 'a>> {
-        Box::pin(async move {
-            self.io.step(1)?;
-            Ok(match cond {
-                Cond::Not(inner) => !self.cond(inner).await?,
-                Cond::Group(inner) => self.cond(inner).await?,
-                Cond::And(a, b) => self.cond(a).await? && self.cond(b).await?,
-                Cond::Or(a, b) => self.cond(a).await? || self.cond(b).await?,
-                Cond::Unary(op, word) => {
-                    let value = self.single(word).await?;
-                    builtins::unary(self, op, &value).unwrap_or(false)
-                }
-                Cond::Binary(left, op, right) => {
-                    let left = self.single(left).await?;
-                    match op.as_slice() {
-                        b"==" | b"=" | b"!=" => {
-                            let pattern = self.pattern(right).await?;
-                            let fold = self.shopt(b"nocasematch");
-                            let yes = if fold {
-                                let lower: Vec<_> =
-                                    pattern.iter().map(|(b, l)| (b.to_ascii_lowercase(), *l)).collect();
-                                glob::matches_extended(&lower, &left.to_ascii_lowercase())
-                            } else {
-                                glob::matches_extended(&pattern, &left)
-                            };
-                            yes == (op != b"!=")
-                        }
-                        b"=~" => {
-                            let pattern = self.pattern(right).await?;
-                            self.regex(&left, &pattern)?
-                        }
-                        b"-eq" | b"-ne" | b"-lt" | b"-le" | b"-gt" | b"-ge" => {
-                            let right = self.single(right).await?;
-                            let a = self.compute_for(&left, Some("[["))?;
-                            let b = self.compute_for(&right, Some("[["))?;
-                            builtins::compare(op, a, b).unwrap_or(false)
-                        }
-                        _ => {
-                            let right = self.single(right).await?;
-                            match builtins::binary(self, &left, op, &right) {
-                                Ok(Some(yes)) => yes,
-                                _ => {
-                                    let op = String::from_utf8_lossy(op).into_owned();
-                                    self.complain(&format!(
-                                        "conditional binary operator expected near `{op}'"
-                                    ))?;
-                                    return Err(Stop::Discard(2));
-                                }
-                            }
-                        }
-                    }
-                }
-            })
-        })
-    }
-
-    /// `=~`, which fills BASH_REMATCH.
-    fn regex(&mut self, text: &[u8], pattern: &[(u8, bool)]) -> Result<bool, Stop> {
-        self.io.step(1 + (text.len() * pattern.len()) as u64 / 256)?;
-        let mut source = String::new();
-        let bytes: Vec<u8> = pattern.iter().map(|p| p.0).collect();
-        let plain = String::from_utf8_lossy(&bytes).into_owned();
-        if bytes.is_ascii() {
-            for (byte, live) in pattern {
-                if !live && !byte.is_ascii_alphanumeric() && !byte.is_ascii_whitespace() && *byte != b'_' {
-                    source.push('\\');
-                }
-                source.push(char::from(*byte));
-            }
-        } else {
-            source.push_str(&plain);
-        }
-        let regex = regex_lite::RegexBuilder::new(&source).size_limit(1 << 20).build();
-        let Ok(regex) = regex else { return Err(Stop::Discard(2)) };
-        let text = String::from_utf8_lossy(text).into_owned();
-        let found = regex.captures(&text);
-        self.clear_array(b"BASH_REMATCH", false);
-        if let Some(found) = &found {
-            for n in 0..found.len().min(64) {
-                let part = found.get(n).map_or("", |m| m.as_str());
-                self.set_item(b"BASH_REMATCH", n.to_string().as_bytes(), part.as_bytes(), false);
-            }
-        }
-        Ok(found.is_some())
     }
 
     /// One after the other: each writes a bounded buffer that the next reads.

@@ -227,6 +227,16 @@ impl Shell {
         if !text.contains(&b'~') {
             return text.to_vec();
         }
+        if first
+            && !assign
+            && self.bash
+            && let Some(at) = text.iter().position(|b| *b == b'=')
+            && super::vars::is_name(text.get(..at).unwrap_or(&[]))
+        {
+            // bash takes any word of this form for an assignment.
+            let (name, value) = text.split_at_checked(at + 1).unwrap_or((text, b""));
+            return [name, &self.tildes(value, true, true)].concat();
+        }
         let mut out = Vec::new();
         for (n, part) in text.split(|b| *b == b':' && assign).enumerate() {
             if n > 0 {
@@ -260,6 +270,7 @@ impl Shell {
         }
         let buffer = Arc::new(Mutex::new(Vec::new()));
         let mut child = self.fork()?;
+        child.indirect += 1;
         child.fds.insert(1, Desc::Pipe(Arc::clone(&buffer)));
         self.status = child.run_child(body).await?;
         self.substituted = true;
@@ -339,7 +350,13 @@ impl Shell {
                     let hidden = name.starts_with(b".")
                         && !self.shopt(b"dotglob")
                         && part.first().is_none_or(|c| c.0 != b'.');
-                    if !hidden && glob::matches(part, &name) {
+                    let fits = if self.shopt(b"nocaseglob") {
+                        let lower: Live = part.iter().map(|c| (c.0.to_ascii_lowercase(), c.1)).collect();
+                        glob::matches(&lower, &name.to_ascii_lowercase())
+                    } else {
+                        glob::matches(part, &name)
+                    };
+                    if !hidden && fits {
                         next.push(put(&name));
                     }
                 }

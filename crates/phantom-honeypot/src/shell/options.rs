@@ -33,8 +33,30 @@ pub(super) const OPTIONS: [(&str, u8); 27] = [
     ("xtrace", b'x'),
 ];
 
+/// The same of dash 0.5.12.
+pub(super) const DASH_OPTIONS: [(&str, u8); 18] = [
+    ("errexit", b'e'),
+    ("noglob", b'f'),
+    ("ignoreeof", 0),
+    ("interactive", 0),
+    ("monitor", b'm'),
+    ("noexec", b'n'),
+    ("stdin", 0),
+    ("xtrace", b'x'),
+    ("verbose", b'v'),
+    ("vi", 0),
+    ("emacs", 0),
+    ("noclobber", b'C'),
+    ("allexport", b'a'),
+    ("notify", b'b'),
+    ("nounset", b'u'),
+    ("privileged", b'p'),
+    ("nolog", 0),
+    ("debug", 0),
+];
+
 /// `shopt` names, and whether they are on from the start.
-pub(super) const SHOPTS: [(&str, bool); 53] = [
+pub(super) const SHOPTS: [(&str, bool); 57] = [
     ("autocd", false),
     ("assoc_expand_once", false),
     ("cdable_vars", false),
@@ -88,6 +110,10 @@ pub(super) const SHOPTS: [(&str, bool); 53] = [
     ("progcomp_alias", false),
     ("promptvars", true),
     ("restricted_shell", false),
+    ("shift_verbose", false),
+    ("sourcepath", true),
+    ("varredir_close", false),
+    ("xpg_echo", false),
 ];
 
 impl Shell {
@@ -99,9 +125,12 @@ impl Shell {
             (b'e', _) => self.errexit,
             (b'E', _) => self.errtrace,
             (b'T', _) => self.functrace,
-            (b'h', _) | (_, "interactive-comments") => self.bash,
+            (b'h', _) => self.bash && !self.letters.contains(&letter),
+            (_, "interactive-comments") => self.bash,
+            (b'b' | b'k' | b'p' | b't' | b'P', _) => self.letters.contains(&letter),
             (b'H', _) | (_, "history") => self.interactive && !self.history_off,
-            (b'm', _) | (_, "emacs") => self.interactive,
+            (b'm', _) => self.interactive || self.letters.contains(&letter),
+            (_, "emacs") => self.interactive,
             (b'C', _) => self.noclobber,
             (b'n', _) => self.noexec,
             (b'f', _) => self.noglob,
@@ -128,8 +157,15 @@ impl Shell {
             b'x' => self.xtrace = on,
             b'v' => self.verbose = on,
             b'H' if self.bash => self.history_off = !on,
-            b'b' | b'm' => {}
-            b'h' | b'k' | b'p' | b't' | b'P' if self.bash => {}
+            b'h' if self.bash && on => drop(self.letters.remove(&letter)),
+            b'h' if self.bash => drop(self.letters.insert(letter)),
+            b'b' | b'm' | b'k' | b'p' | b't' | b'P' if self.bash || b"bmp".contains(&letter) => {
+                if on {
+                    self.letters.insert(letter)
+                } else {
+                    self.letters.remove(&letter)
+                };
+            }
             b'I' | b'V' if !self.bash => {}
             _ => return false,
         }
@@ -150,13 +186,12 @@ impl Shell {
 
     /// `$-`.
     pub(super) fn flags(&self) -> Vec<u8> {
-        let order: &[u8] = if self.bash { b"abefhimnuvxBCEHT" } else { b"eufxvnCa" };
+        let order: &[u8] = if self.bash { b"abefhikmnptuvxBCEHPT" } else { b"eufxvnCa" };
         let mut all: Vec<u8> = order
             .iter()
             .copied()
             .filter(|letter| match letter {
                 b'i' => self.interactive,
-                b'b' => false,
                 letter => self.option(*letter, ""),
             })
             .collect();

@@ -2,6 +2,7 @@
 //! smaller grammar where that is asked for.
 
 mod commands;
+mod conditions;
 mod words;
 
 use std::collections::BTreeMap;
@@ -16,8 +17,8 @@ pub(super) enum Wrong {
     End { open: Option<u8>, line: u32, wanted: Option<&'static str> },
     /// This token stands where none such may.
     Near { token: Vec<u8>, line: u32, wanted: Option<&'static str> },
-    /// A complaint of its own wording.
-    Said { text: String, line: u32 },
+    /// A complaint of its own wording, and the status it ends with.
+    Said { text: String, line: u32, status: i32 },
 }
 
 impl Wrong {
@@ -100,6 +101,8 @@ pub(super) struct Parser {
     /// Names of aliases whose text is being read, with the number of bytes left after that text.
     within: Vec<(Vec<u8>, usize)>,
     put_in: u32,
+    /// Bytes left after an alias's text that ended in a blank: the word there may be an alias as well.
+    alias_next: Option<usize>,
     /// Ends of the here-documents whose bodies begin at the next line.
     heres: Vec<usize>,
     /// Things to be said that are no errors: line and text.
@@ -119,6 +122,7 @@ impl Parser {
             aliases: BTreeMap::new(),
             within: Vec::new(),
             put_in: 0,
+            alias_next: None,
             heres: Vec::new(),
             warnings: Vec::new(),
         }
@@ -424,7 +428,7 @@ impl Parser {
                 return Ok(body);
             }
             body.extend_from_slice(line);
-            if ended {
+            if ended || self.bash {
                 body.push(b'\n');
             }
         }

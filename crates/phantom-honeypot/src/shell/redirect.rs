@@ -13,6 +13,7 @@ impl Shell {
         for redir in redirs {
             let target = match &redir.op {
                 RedirOp::Here { .. } | RedirOp::Line => self.single(&redir.word).await?,
+                _ if !self.bash => self.single(&redir.word).await?,
                 _ => {
                     let mut fields = Vec::new();
                     self.word_fields(&redir.word, &mut fields).await?;
@@ -26,7 +27,9 @@ impl Shell {
             };
             let shown = String::from_utf8_lossy(&target).into_owned();
             let fd = redir.fd.unwrap_or_else(|| (10..).find(|fd| !self.fds.contains_key(fd)).unwrap_or(10));
-            let network = target.starts_with(b"/dev/tcp/") || target.starts_with(b"/dev/udp/");
+            let network = [b"/dev/tcp/".as_slice(), b"/dev/udp/"]
+                .iter()
+                .any(|dev| target.strip_prefix(*dev).is_some_and(|rest| rest.contains(&b'/')));
             if network && self.bash && !matches!(redir.op, RedirOp::Here { .. } | RedirOp::Line) {
                 return self.network(&target).await;
             }
@@ -118,7 +121,8 @@ impl Shell {
             self.complain(&format!("{host}: Temporary failure in name resolution"))?;
             self.complain(&format!("{path}: Invalid argument"))?;
         } else {
-            self.complain(&format!("connect: {why}"))?;
+            let name = String::from_utf8_lossy(&self.zero()).into_owned();
+            self.write(2, format!("{name}: connect: {why}\n").as_bytes())?;
             self.complain(&format!("{path}: {why}"))?;
         }
         Ok(false)

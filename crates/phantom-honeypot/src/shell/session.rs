@@ -232,7 +232,7 @@ impl Shell {
                     };
                     (*line, format!("{token} unexpected{}", expecting(wanted)))
                 }
-                Wrong::Said { text, line } => (*line, text.clone()),
+                Wrong::Said { text, line, .. } => (*line, text.clone()),
             };
             self.line = line.max(1);
             let context = context.filter(|c| *c == "eval").map(|c| format!("{c}: ")).unwrap_or_default();
@@ -246,7 +246,7 @@ impl Shell {
             Wrong::Near { token, line, .. } => {
                 (*line, format!("syntax error near unexpected token `{}'", shown(token)), true)
             }
-            Wrong::Said { text, line } => (*line, text.clone(), false),
+            Wrong::Said { text, line, .. } => (*line, text.clone(), false),
         };
         if self.interactive {
             return self.complain(&what);
@@ -257,7 +257,7 @@ impl Shell {
             Some(context) => format!("{name}: {context}: line {line}:"),
             None => format!("{name}: line {line}:"),
         };
-        let mut text = format!("{place} {what}\n");
+        let mut text: String = what.lines().map(|what| format!("{place} {what}\n")).collect();
         if quotes {
             text += &format!("{place} `{}'\n", shown(line_text));
         }
@@ -307,8 +307,8 @@ impl Shell {
                 Err(wrong) => {
                     let line = parser.line_text();
                     self.syntax_error(&wrong, &line, context, base)?;
-                    self.status = 2;
-                    return if self.bash || self.interactive { Ok(2) } else { Err(Stop::Exit(2)) };
+                    self.status = if let Wrong::Said { status, .. } = wrong { status } else { 2 };
+                    return if self.bash || self.interactive { Ok(self.status) } else { Err(Stop::Exit(2)) };
                 }
             };
             if self.noexec && !self.interactive {
@@ -341,7 +341,7 @@ impl Shell {
         };
         let cmdline = [b"bash\0-c\0", line.as_slice(), b"\0"].concat();
         self.live().set_line(self.pid, &cmdline, single);
-        let result = self.program(&line, Some("-c"), false).await;
+        let result = self.program(&line, Some("-c"), true).await;
         let result = self.end_process(result).await;
         self.ended(result)
     }
@@ -394,7 +394,12 @@ impl Shell {
 
     /// Runs a text within this shell: traps and what other programs hand over.
     pub(super) fn run_text<'a>(&'a mut self, text: &'a [u8]) -> Running<'a> {
-        self.program(text, Some("eval"), false)
+        Box::pin(async move {
+            self.indirect += 1;
+            let result = self.program(text, Some("eval"), false).await;
+            self.indirect -= 1;
+            result
+        })
     }
 
     /// A line typed without being shown.

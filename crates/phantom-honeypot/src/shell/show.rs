@@ -9,6 +9,27 @@ pub(super) fn command(node: &Node) -> Vec<u8> {
     p.out
 }
 
+/// An assignment as it was typed.
+pub(super) fn assignment(assign: &Assign) -> Vec<u8> {
+    let mut p = Printer { out: Vec::new(), indent: 0 };
+    p.assign(assign);
+    p.out
+}
+
+/// A list of words as they were typed.
+pub(super) fn typed(words: &[Word]) -> Vec<u8> {
+    let mut p = Printer { out: Vec::new(), indent: 0 };
+    p.words(words);
+    p.out
+}
+
+/// A simple command, as BASH_COMMAND tells it.
+pub(super) fn simple_command(simple: &Simple) -> Vec<u8> {
+    let mut p = Printer { out: Vec::new(), indent: 0 };
+    p.simple(simple);
+    p.out
+}
+
 /// A function's definition.
 pub(super) fn function(name: &[u8], body: &Node) -> Vec<u8> {
     let mut p = Printer { out: Vec::new(), indent: 0 };
@@ -60,13 +81,14 @@ impl Printer {
         for (n, (node, background)) in all.iter().enumerate() {
             self.node(node);
             let last = n + 1 == all.len();
-            if *background {
-                self.put(b" &");
-            } else if !last {
-                self.put(b";");
-            }
-            if !last {
-                self.line();
+            match (*background, last) {
+                (true, true) => self.put(b" &"),
+                (true, false) => self.put(b" & "),
+                (false, false) => {
+                    self.put(b";");
+                    self.line();
+                }
+                (false, true) => {}
             }
         }
     }
@@ -142,7 +164,7 @@ impl Printer {
                 RedirOp::Out => (b">", 1),
                 RedirOp::Clobber => (b">|", 1),
                 RedirOp::Append => (b">>", 1),
-                RedirOp::ReadWrite => (b"<>", 0),
+                RedirOp::ReadWrite => (if redir.fd.is_none() { b"0<>" } else { b"<>" }, 9999),
                 RedirOp::Both { append: false } => (b"&>", 1),
                 RedirOp::Both { append: true } => (b"&>>", 1),
                 RedirOp::Line => (b"<<<", 0),
@@ -333,7 +355,11 @@ impl Printer {
             }
             Node::Subshell(inner) => {
                 self.put(b"( ");
-                self.node(inner);
+                if self.indent == 0 {
+                    self.node(inner)
+                } else {
+                    self.node_lines(inner)
+                }
                 self.put(b" )");
             }
             Node::Arith(word, _) => self.put(&[b"((", word.raw.as_slice(), b"))"].concat()),

@@ -36,6 +36,9 @@ enum Ready {
 impl Shell {
     pub(super) async fn simple(&mut self, simple: &Simple) -> Result<i32, Stop> {
         self.line = simple.line;
+        if !self.traps.is_empty() && self.trapping == 0 {
+            self.command = Some(super::show::simple_command(simple));
+        }
         if self.traps.contains_key(b"DEBUG".as_slice()) && (self.calls.is_empty() || self.functrace) {
             self.run_trap(b"DEBUG").await?;
         }
@@ -73,6 +76,14 @@ impl Shell {
         for assign in &simple.assigns {
             ready.push(Box::pin(self.ready(assign, words.is_empty())).await?);
         }
+        if self.xtrace && self.bash {
+            for assign in &simple.assigns {
+                if matches!(assign.value, Value::Array(_)) {
+                    let text = super::show::assignment(assign);
+                    self.trace_line(&text)?;
+                }
+            }
+        }
         let used = self.substituted;
         if words.is_empty() {
             if self.xtrace {
@@ -109,9 +120,12 @@ impl Shell {
         for one in ready {
             if let Ready::Scalar(key, None, value) = one {
                 if self.is_readonly(&key) {
-                    self.fds = saved_fds;
                     let stop = self.refuse_readonly(&key)?;
-                    return if self.bash { Ok(1) } else { Err(stop) };
+                    if self.bash {
+                        continue;
+                    }
+                    self.fds = saved_fds;
+                    return Err(stop);
                 }
                 saved.push((key.clone(), self.vars.get(&key).cloned()));
                 let value = self.shaped(&key, &value)?;
@@ -147,7 +161,6 @@ impl Shell {
     fn redirection_failed(&mut self, name: &[u8]) -> Result<i32, Stop> {
         let special = SPECIAL.contains(&name) || name.is_empty();
         match (self.bash, self.interactive) {
-            (true, false) if name == b"exec" => Err(Stop::Exit(1)),
             (true, _) => Ok(1),
             (false, false) if special && !name.is_empty() => Err(Stop::Exit(2)),
             (false, _) => Ok(2),
@@ -314,16 +327,6 @@ impl Shell {
     }
 
     fn trace(&mut self, ready: &[Ready], words: &[Vec<u8>]) -> Result<(), Stop> {
-        let prefix = self.get(b"PS4").unwrap_or_else(|| b"+ ".to_vec());
-        let prefix = if self.bash && prefix.contains(&b'$') {
-            let line = self.line.to_string();
-            String::from_utf8_lossy(&prefix)
-                .replace("$LINENO", &line)
-                .replace("${LINENO}", &line)
-                .into_bytes()
-        } else {
-            prefix
-        };
         let mut lines: Vec<Vec<u8>> = Vec::new();
         let assigned: Vec<Vec<u8>> = ready
             .iter()
@@ -342,17 +345,28 @@ impl Shell {
             }
         } else {
             let mut all = assigned;
-            all.extend(words.iter().map(|w| quote_trace(w)));
+            all.extend(words.iter().cloned());
             lines.push(all.join(&b' '));
         }
-        // Deeper shells repeat the first letter.
+        lines.into_iter().filter(|line| !line.is_empty()).try_for_each(|line| self.trace_line(&line))
+    }
+
+    /// A line of `set -x`.
+    pub(super) fn trace_line(&mut self, line: &[u8]) -> Result<(), Stop> {
+        let prefix = self.get(b"PS4").unwrap_or_else(|| b"+ ".to_vec());
+        let prefix = if self.bash && prefix.contains(&b'$') {
+            let line = self.line.to_string();
+            String::from_utf8_lossy(&prefix)
+                .replace("$LINENO", &line)
+                .replace("${LINENO}", &line)
+                .into_bytes()
+        } else {
+            prefix
+        };
+        // What runs within substitutions repeats the first letter.
         let first = prefix.first().copied().filter(|_| self.bash);
-        let deep: Vec<u8> = first.into_iter().cycle().take(self.subshells.min(16) as usize).collect();
-        for line in lines.into_iter().filter(|line| !line.is_empty()) {
-            let text = [deep.as_slice(), &prefix, &line, b"\n"].concat();
-            self.write(2, &text)?;
-        }
-        Ok(())
+        let deep: Vec<u8> = first.into_iter().cycle().take(self.indirect.min(16) as usize).collect();
+        self.write(2, &[deep.as_slice(), &prefix, line, b"\n"].concat())
     }
 
     /// Whether something of this name would be found when it is run.

@@ -118,7 +118,7 @@ impl Shell {
                 if let Some(n) = std::str::from_utf8(name).ok().and_then(|s| s.parse::<usize>().ok()) {
                     return n.checked_sub(1).and_then(|n| self.args.get(n)).cloned();
                 }
-                if self.bash
+                if (self.bash || name == b"PPID")
                     && !self.vars.contains_key(name)
                     && let Some(value) = self.dynamic(name)
                 {
@@ -145,8 +145,11 @@ impl Shell {
     }
 
     /// Values that are computed when asked for.
-    fn dynamic(&self, name: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn dynamic(&self, name: &[u8]) -> Option<Vec<u8>> {
         let elapsed = |since: Timestamp| self.io.now().as_second() - since.as_second();
+        if self.vars.get(name).is_some_and(|var| var.unset) {
+            return None;
+        }
         Some(match name {
             b"BASHPID" => self.pid.to_string().into_bytes(),
             b"RANDOM" => (self.draw.clone().unsigned(0, 1 << 40) ^ self.io.lock().total)
@@ -168,13 +171,15 @@ impl Shell {
                 let micros = phantom_core::micros(self.io.now());
                 format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000).into_bytes()
             }
-            b"LINENO" => self.line.to_string().into_bytes(),
+            b"LINENO" if self.bash => self.line.to_string().into_bytes(),
             b"PPID" => self.parent_pid().to_string().into_bytes(),
             b"FUNCNAME" => self.calls.last()?.clone(),
+            b"BASH_COMMAND" => self.command.clone()?,
             b"SHELLOPTS" => self.shell_options(),
             b"BASHOPTS" => self.shopt_list(),
             b"BASH_SUBSHELL" => self.subshells.to_string().into_bytes(),
-            b"HISTCMD" if self.interactive => (self.history.len() + 1).to_string().into_bytes(),
+            b"HISTCMD" if !self.interactive => b"0".to_vec(),
+            b"HISTCMD" => (self.history.len() + 1).to_string().into_bytes(),
             b"COLUMNS" if self.interactive => self.io.lock().size.0.to_string().into_bytes(),
             b"LINES" if self.interactive => self.io.lock().size.1.to_string().into_bytes(),
             _ => return None,

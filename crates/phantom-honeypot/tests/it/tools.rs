@@ -1,7 +1,7 @@
 //! The same command lines over the same small files, in the machine's own programs and in the shell: what they
 //! print on both outputs and their status must be the same, whole line by whole line.
 //!
-//! Lines stand in `tools/*.txt`; those in `tools/differences.txt` differ, each with its reason.
+//! Lines stand in `tools/*.txt`, `␤` for a newline within one, those of `dash` for that shell; those in `tools/differences.txt` differ, each with its reason.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -29,7 +29,7 @@ macro_rules! groups {
         })*
     };
 }
-groups! { archives awk bash files grep plain sed sort }
+groups! { archives awk bash builtins dash files grammar grep plain sed sort }
 
 /// Lines that differ, each behind a comment that says why.
 const DIFFERENCES: &str = include_str!("tools/differences.txt");
@@ -156,7 +156,12 @@ fn compare(group: &str, cases: &str) -> Vec<String> {
         let home = tempfile::tempdir().unwrap();
         std::fs::create_dir(home.path().join("w")).unwrap();
         fill(&home.path().join("w"));
-        let (theirs, own) = (real(home.path(), line), ours(&machine, line));
+        let text = line.replace('␤', "\n");
+        let text = match group {
+            "dash" => format!("sh -c '{}'", text.replace('\'', r"'\''")),
+            _ => text,
+        };
+        let (theirs, own) = (real(home.path(), &text), ours(&machine, &text));
         if theirs != own && !differs.contains(&line) {
             wrong.lock().unwrap().push(format!("{group}: {line}\n  real {theirs:?}\n  ours {own:?}"));
         }

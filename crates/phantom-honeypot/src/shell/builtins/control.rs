@@ -34,8 +34,10 @@ pub(super) fn leave(sh: &mut Shell, name: &str, args: &[Vec<u8>]) -> Result<i32,
                 return dash_ends(sh);
             }
             sh.complain(&format!("{name}: {arg}: numeric argument required"))?;
-            return Err(if looping {
+            return Err(if looping && sh.interactive {
                 Stop::Break(u32::MAX)
+            } else if looping {
+                Stop::Exit(128)
             } else if name == "return" {
                 Stop::Return(2)
             } else {
@@ -46,12 +48,17 @@ pub(super) fn leave(sh: &mut Shell, name: &str, args: &[Vec<u8>]) -> Result<i32,
         None => None,
     };
     if args.len() > 1 && sh.bash {
+        if name == "exit" && !sh.interactive {
+            fail(sh, name, "too many arguments")?;
+            return Err(Stop::Exit(1));
+        }
         return fail(sh, name, "too many arguments");
     }
     if looping {
         let n = number.unwrap_or(1);
         if n < 1 {
             sh.complain(&format!("{name}: {n}: loop count out of range"))?;
+            sh.status = 1;
             return Err(Stop::Break(sh.loops));
         }
         let n = u32::try_from(n).unwrap_or(u32::MAX).min(sh.loops);
@@ -68,6 +75,10 @@ pub(super) fn shift(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
             Some(n) => n,
             None => {
                 let arg = text_of(arg);
+                if !sh.bash {
+                    sh.complain(&format!("shift: Illegal number: {arg}"))?;
+                    return dash_ends(sh);
+                }
                 return fail(sh, "shift", &format!("{arg}: numeric argument required"));
             }
         },
@@ -119,7 +130,9 @@ pub(super) async fn exec(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> 
                 return end(sh, 127);
             }
             Ok(stat) if stat.kind == Kind::Dir => {
-                sh.complain(&format!("{shown}: Is a directory"))?;
+                let whole = text_of(&path);
+                sh.complain(&format!("{whole}: Is a directory"))?;
+                sh.complain(&format!("exec: {whole}: cannot execute: Is a directory"))?;
                 return end(sh, 126);
             }
             Ok(_) if sh.vfs().access(&sh.account.cred, &path, 1).is_err() => {
@@ -129,6 +142,22 @@ pub(super) async fn exec(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> 
                 return end(sh, 126);
             }
             Ok(_) => {}
+        }
+    }
+    if program.contains(&b'/') && !sh.bash {
+        let path = join(&sh.cwd, program);
+        let (found, allowed) = {
+            let vfs = sh.vfs();
+            (vfs.stat(&sh.account.cred, &path), vfs.access(&sh.account.cred, &path, 1).is_ok())
+        };
+        let (why, status) = match found {
+            Err(_) => ("not found", 127),
+            Ok(stat) if stat.kind == Kind::Dir || !allowed => ("Permission denied", 126),
+            Ok(_) => ("", 0),
+        };
+        if status != 0 {
+            sh.complain(&format!("exec: {shown}: {why}"))?;
+            return end(sh, status);
         }
     }
     sh.traps.clear();
@@ -173,6 +202,16 @@ pub(super) async fn source(sh: &mut Shell, name: &str, args: &[Vec<u8>]) -> Resu
             return Ok(1);
         }
     };
+    let text = match text.iter().filter(|b| **b == 0).count() {
+        0 => text,
+        // bash leaves out some, and takes what has more for a program.
+        1..=256 => text.into_iter().filter(|b| *b != 0).collect(),
+        _ => {
+            sh.complain(&format!("{name}: {}: cannot execute binary file", text_of(&path)))?;
+            return Ok(126);
+        }
+    };
+    let rest = if sh.bash { rest } else { &[] };
     let outer = (!rest.is_empty()).then(|| std::mem::replace(&mut sh.args, rest.to_vec()));
     let line = sh.line;
     let typed = std::mem::replace(&mut sh.interactive, false);

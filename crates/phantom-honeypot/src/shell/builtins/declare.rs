@@ -88,7 +88,7 @@ pub(super) async fn declare(sh: &mut Shell, name: &str, args: &[Vec<u8>]) -> Res
         let known: &[u8] = match name {
             "export" => b"fnp",
             "readonly" => b"aAfp",
-            _ => b"aAfFgiIlnrtuxp",
+            _ => b"aAcfFgiIlnrtuxp",
         };
         for letter in first.iter().skip(1) {
             if !known.contains(letter) {
@@ -101,6 +101,20 @@ pub(super) async fn declare(sh: &mut Shell, name: &str, args: &[Vec<u8>]) -> Res
         rest = tail;
     }
     let has = |letter: u8| on.contains(&letter);
+    if has(b'f') && name == "export" && !rest.is_empty() {
+        let mut status = 0;
+        for one in rest {
+            if !sh.functions.contains_key(one) {
+                sh.complain(&format!("export: {}: not a function", text_of(one)))?;
+                status = 1;
+            } else if has(b'n') {
+                sh.exported.remove(one);
+            } else {
+                sh.exported.insert(one.clone());
+            }
+        }
+        return Ok(status);
+    }
     if has(b'f') || has(b'F') {
         return functions(sh, rest, has(b'F'));
     }
@@ -124,6 +138,12 @@ pub(super) async fn declare(sh: &mut Shell, name: &str, args: &[Vec<u8>]) -> Res
                 return dash_ends(sh);
             }
             sh.complain(&format!("{name}: `{}': not a valid identifier", text_of(arg)))?;
+            status = 1;
+            continue;
+        }
+        if has(b'n') && name != "export" && value == Some(var.as_slice()) {
+            let var = text_of(&var);
+            sh.complain(&format!("{name}: {var}: nameref variable self references not allowed"))?;
             status = 1;
             continue;
         }
@@ -244,6 +264,7 @@ fn list(sh: &mut Shell, name: &str, names: &[Vec<u8>], on: &[u8]) -> Result<i32,
                     _ => {
                         (!on.contains(&b'x') || v.exported)
                             && (!on.contains(&b'r') || v.readonly)
+                            && !on.contains(&b'c')
                             && (!on.contains(&b'i') || v.integer)
                             && (!on.contains(&b'a') || matches!(v.array, Some(Array::Indexed(_))))
                             && (!on.contains(&b'A') || matches!(v.array, Some(Array::Keyed(_))))
@@ -315,6 +336,10 @@ pub(super) async fn unset(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop>
             sh.vars.remove(&name);
         } else if there {
             sh.unset(&name);
+        }
+        if sh.bash && sh.dynamic(&name).is_some() {
+            // It loses its meaning for good.
+            sh.vars.insert(name.clone(), Var { unset: true, ..Var::default() });
         }
         if !there && !letters.contains(&b'v') {
             sh.functions.remove(&name);

@@ -35,6 +35,10 @@ pub(super) fn cd(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
                 said = true;
                 old
             }
+            None if !sh.bash => {
+                said = true;
+                sh.cwd.clone()
+            }
             None => return fail(sh, "cd", "OLDPWD not set"),
         },
         Some(to) => to.to_vec(),

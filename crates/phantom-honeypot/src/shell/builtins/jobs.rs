@@ -68,6 +68,10 @@ pub(super) fn ulimit(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
                 'a' => wanted.extend(rows.iter().map(|r| r.0)),
                 'S' | 'H' => {}
                 _ if rows.iter().any(|r| r.0 == letter) => wanted.push(letter),
+                _ if !sh.bash => {
+                    sh.complain(&format!("ulimit: Illegal option -{letter}"))?;
+                    return super::dash_ends(sh);
+                }
                 _ => {
                     sh.complain(&format!("ulimit: -{letter}: invalid option"))?;
                     sh.write(2, b"ulimit: usage: ulimit [-SHabcdefiklmnpqrstuvxPRT] [limit]\n")?;
@@ -247,6 +251,10 @@ pub(super) async fn bg(sh: &mut Shell, name: &str, args: &[Vec<u8>]) -> Result<i
 }
 
 pub(super) fn jobs(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
+    if !sh.interactive {
+        // What ended is not told where nobody is told of it at once.
+        sh.jobs.retain(|job| job.done().is_none());
+    }
     let letters: Vec<u8> = args.iter().filter(|a| a.starts_with(b"-")).flatten().copied().collect();
     let specs: Vec<String> = args.iter().filter(|a| !a.starts_with(b"-")).map(|a| show(a)).collect();
     let mut wanted = Vec::new();
@@ -341,7 +349,9 @@ pub(super) async fn kill(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> 
             return list(sh, rest);
         }
         let name = if matches!(name, "s" | "n") {
-            let Some((value, tail)) = rest.split_first() else { return usage(sh) };
+            let Some((value, tail)) = rest.split_first() else {
+                return super::fail(sh, "kill", &format!("-{name}: option requires an argument"));
+            };
             rest = tail;
             show(value)
         } else {
@@ -401,14 +411,26 @@ fn usage(sh: &mut Shell) -> Result<i32, Stop> {
     Ok(2)
 }
 
+/// The name of a signal for use by programs.
+fn real_time(number: usize) -> Option<String> {
+    Some(match number {
+        34 => "RTMIN".to_owned(),
+        35..=49 => format!("RTMIN+{}", number - 34),
+        50..=63 => format!("RTMAX-{}", 64 - number),
+        64 => "RTMAX".to_owned(),
+        _ => return None,
+    })
+}
+
 pub(super) fn list(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
     let mut text = String::new();
     for arg in args {
         let arg = show(arg);
         match (arg.parse::<usize>(), signal(&arg)) {
-            (Ok(n), _) => match SIGNALS.get((n & 127).wrapping_sub(1)) {
-                Some(name) => text += &format!("{name}\n"),
-                None => {
+            (Ok(n), _) => match (SIGNALS.get((n & 127).wrapping_sub(1)), real_time(n & 127)) {
+                (Some(name), _) => text += &format!("{name}\n"),
+                (_, Some(name)) => text += &format!("{name}\n"),
+                _ => {
                     sh.complain(&format!("kill: {arg}: invalid signal specification"))?;
                     return Ok(1);
                 }
@@ -421,12 +443,7 @@ pub(super) fn list(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
         }
     }
     if args.is_empty() {
-        let real = (34..=64).map(|n| match n {
-            34 => "RTMIN".to_owned(),
-            35..=49 => format!("RTMIN+{}", n - 34),
-            50..=63 => format!("RTMAX-{}", 64 - n),
-            _ => "RTMAX".to_owned(),
-        });
+        let real = (34..=64).filter_map(real_time);
         let named = SIGNALS.iter().enumerate().map(|(n, s)| (n + 1, (*s).to_owned()));
         for (index, (n, name)) in named.chain((34..=64).zip(real)).enumerate() {
             let end = if index % 5 == 4 { "\n" } else { "\t" };

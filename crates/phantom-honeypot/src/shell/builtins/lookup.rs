@@ -45,10 +45,16 @@ pub(super) fn kind(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
         let option = format!("-{}", char::from(*bad));
         return bad_option(sh, "type", &option, "type [-afptP] name [name ...]");
     }
-    let mut status = 0;
-    for name in args.iter().skip_while(|a| is_option(a) && sh.bash).cloned().collect::<Vec<_>>() {
-        let shown = text_of(&name);
-        let mut found = all(sh, &name);
+    let names: Vec<Vec<u8>> = args.iter().skip_while(|a| is_option(a) && sh.bash).cloned().collect();
+    described(sh, "type", &names, &letters)
+}
+
+/// `type` and `command -V`: with the first, all names must be found, with the other one.
+fn described(sh: &mut Shell, by: &str, names: &[Vec<u8>], letters: &[u8]) -> Result<i32, Stop> {
+    let (mut status, mut any) = (0, false);
+    for name in names {
+        let shown = text_of(name);
+        let mut found = all(sh, name);
         if letters.contains(&b'P') {
             found.retain(|f| matches!(f, Found::File(_)));
         }
@@ -58,12 +64,13 @@ pub(super) fn kind(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
         if found.is_empty() {
             status = if sh.bash { 1 } else { 127 };
             if !sh.bash {
-                sh.write(2, format!("{shown}: not found\n").as_bytes())?;
+                sh.write(1, format!("{shown}: not found\n").as_bytes())?;
             } else if !letters.iter().any(|l| b"tpP".contains(l)) {
-                sh.complain(&format!("type: {shown}: not found"))?;
+                sh.complain(&format!("{by}: {shown}: not found"))?;
             }
             continue;
         }
+        any = true;
         for one in found {
             let text = if letters.contains(&b't') {
                 match one {
@@ -86,8 +93,8 @@ pub(super) fn kind(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
                     Found::Alias(value) => format!("{shown} is an alias for {}\n", text_of(&value)),
                     Found::Keyword => format!("{shown} is a shell keyword\n"),
                     Found::Function if sh.bash => {
-                        let body = sh.functions.get(&name).cloned();
-                        let body = body.map(|b| show::function(&name, &b)).unwrap_or_default();
+                        let body = sh.functions.get(name).cloned();
+                        let body = body.map(|b| show::function(name, &b)).unwrap_or_default();
                         format!("{shown} is a function\n{}", text_of(&body))
                     }
                     Found::Function => format!("{shown} is a shell function\n"),
@@ -95,7 +102,7 @@ pub(super) fn kind(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
                         format!("{shown} is a special shell builtin\n")
                     }
                     Found::Builtin => format!("{shown} is a shell builtin\n"),
-                    Found::File(path) if sh.hashed.contains_key(&name) => {
+                    Found::File(path) if sh.hashed.contains_key(name) && sh.bash => {
                         format!("{shown} is hashed ({path})\n")
                     }
                     Found::File(path) => format!("{shown} is {path}\n"),
@@ -104,7 +111,7 @@ pub(super) fn kind(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
             sh.write(1, text.as_bytes())?;
         }
     }
-    Ok(status)
+    Ok(if by == "command" && any && sh.bash { 0 } else { status })
 }
 
 /// enable: which builtins stand before programs of their name.
@@ -144,7 +151,8 @@ pub(super) fn enable(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
     Ok(status)
 }
 
-fn special(name: &str) -> bool {
+/// POSIX's special builtins, to whose errors a shell ends.
+pub(super) fn special(name: &str) -> bool {
     matches!(
         name,
         "." | ":"
@@ -192,7 +200,8 @@ pub(super) async fn command(sh: &mut Shell, name: &str, args: &[Vec<u8>]) -> Res
         }
     }
     if ask == b'V' {
-        return kind(sh, rest);
+        let count = if sh.bash { rest.len() } else { rest.len().min(1) };
+        return described(sh, "command", rest.get(..count).unwrap_or(rest), &[]);
     }
     if ask == b'v' {
         let mut status = i32::from(rest.is_empty());
@@ -248,20 +257,58 @@ pub(super) fn hash(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
         sh.write(1, text.as_bytes())?;
         return Ok(0);
     }
-    for arg in args {
-        if arg == b"-r" {
-            sh.hashed.clear();
-        } else if !is_option(arg) {
-            match find(sh, arg) {
-                Some(path) => {
+    const USAGE: &str = "hash [-lr] [-p pathname] [-dt] [name ...]";
+    let (mut letters, mut path, mut rest) = (Vec::new(), None, args);
+    while let Some((first, tail)) = rest.split_first().filter(|(first, _)| is_option(first)) {
+        rest = tail;
+        match first.as_slice() {
+            b"-p" => match rest.split_first() {
+                Some((value, tail)) => (path, rest) = (Some(text_of(value)), tail),
+                None => return fail(sh, "hash", "-p: option requires an argument"),
+            },
+            option => {
+                if let Some(bad) = option.iter().skip(1).find(|l| !b"lrdt".contains(l)) {
+                    return bad_option(sh, "hash", &format!("-{}", char::from(*bad)), USAGE);
+                }
+                letters.extend(option.iter().skip(1).copied());
+            }
+        }
+    }
+    let has = |letter: u8| letters.contains(&letter);
+    if has(b'r') {
+        sh.hashed.clear();
+    }
+    if rest.is_empty() && has(b'l') {
+        let line = |(name, (path, _)): (&Vec<u8>, &(String, u32))| {
+            format!("builtin hash -p {path} {}\n", text_of(name))
+        };
+        let text: String = sh.hashed.iter().map(line).collect();
+        sh.write(1, text.as_bytes())?;
+        return Ok(0);
+    }
+    for arg in rest {
+        let known = sh.hashed.get(arg).cloned();
+        let new = path.clone().or_else(|| find(sh, arg));
+        let known = match (has(b't'), has(b'd'), known, new) {
+            (true, _, Some((path, _)), _) => {
+                let shown = text_of(arg);
+                let name = if rest.len() > 1 { format!("{shown}\t") } else { String::new() };
+                sh.write(1, format!("{name}{path}\n").as_bytes())?;
+                true
+            }
+            (_, true, Some(_), _) => sh.hashed.remove(arg).is_some(),
+            (false, false, _, Some(path)) => {
+                if sh.hashed.len() < 256 {
                     sh.hashed.insert(arg.clone(), (path, 0));
                 }
-                None => {
-                    let name = text_of(arg);
-                    sh.complain(&format!("hash: {name}: not found"))?;
-                    status = 1;
-                }
+                true
             }
+            _ => false,
+        };
+        if !known {
+            let name = text_of(arg);
+            sh.complain(&format!("hash: {name}: not found"))?;
+            status = 1;
         }
     }
     Ok(status)
@@ -353,6 +400,21 @@ pub(super) fn compgen(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
                 for dir in ["/usr/bin", "/usr/sbin"] {
                     let found = sh.vfs().readdir(&sh.account.cred, dir.as_bytes()).unwrap_or_default();
                     names.extend(found.into_iter().map(|(name, _)| name));
+                }
+            }
+            b"-f" | b"-d" => {
+                let word = rest.clone().last().cloned().unwrap_or_default();
+                let (dir, _) = crate::vfs::split(&word);
+                let stem = if word.contains(&b'/') { dir.to_vec() } else { Vec::new() };
+                let place = crate::vfs::join(&sh.cwd, &stem);
+                let vfs = sh.vfs();
+                let who = &sh.account.cred;
+                for (name, _) in vfs.readdir(who, &place).unwrap_or_default() {
+                    let path = if stem.is_empty() { name } else { crate::vfs::join(&stem, &name) };
+                    let is_dir = vfs
+                        .stat(who, &crate::vfs::join(&sh.cwd, &path))
+                        .is_ok_and(|s| s.kind == crate::vfs::Kind::Dir);
+                    names.extend((arg == b"-f" || is_dir).then_some(path));
                 }
             }
             b"-u" => names.extend(crate::vfs::SYSTEM.iter().map(|row| row.0.as_bytes().to_vec())),

@@ -4,7 +4,7 @@ use super::jobs::{SIGNALS, signal};
 use super::quoting::quote_set;
 use super::{bad_option, dash_ends, fail, is_option, quote_value, text_of};
 use crate::shell::io::Stop;
-use crate::shell::options::{OPTIONS, SHOPTS};
+use crate::shell::options::{DASH_OPTIONS, OPTIONS, SHOPTS};
 use crate::shell::{Shell, arith};
 use crate::vfs::join;
 
@@ -108,6 +108,22 @@ pub(super) fn set(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
 
 fn show_options(sh: &mut Shell, words: bool) -> Result<(), Stop> {
     let mut text = String::new();
+    if !sh.bash {
+        text += if words { "Current option settings\n" } else { "" };
+        for (name, letter) in DASH_OPTIONS {
+            let on = match name {
+                "interactive" => sh.interactive,
+                "stdin" => !sh.given && sh.files.is_empty() && sh.args.is_empty(),
+                _ => sh.option(letter, name),
+            };
+            text += &if words {
+                format!("{name:<16}{}\n", if on { "on" } else { "off" })
+            } else {
+                format!("set {}o {name}\n", if on { "-" } else { "+" })
+            };
+        }
+        return sh.write(1, text.as_bytes());
+    }
     for (name, letter) in OPTIONS {
         let on = sh.option(letter, name);
         text += &if words {
@@ -147,8 +163,16 @@ pub(super) fn shopt(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
             let on = OPTIONS.iter().find(|o| o.0 == shown).map(|o| sh.option(o.1, o.0));
             if has(b's') || has(b'u') {
                 sh.set_long_option(&name, has(b's'));
-            } else if on != Some(true) {
+                continue;
+            }
+            let Some(on) = on else {
+                sh.complain(&format!("shopt: {shown}: invalid option name"))?;
                 status = 1;
+                continue;
+            };
+            status |= i32::from(!on);
+            if !has(b'q') {
+                sh.write(1, format!("{shown:<15}\t{}\n", state(on)).as_bytes())?;
             }
             continue;
         }
@@ -190,7 +214,14 @@ pub(super) fn trap(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
         match first.as_slice() {
             b"-l" if sh.bash => return super::jobs::list(sh, &[]),
             b"-p" if sh.bash => print = true,
-            b"--" => {}
+            b"--" => {
+                rest = tail;
+                break;
+            }
+            option if is_option(option) && sh.bash => {
+                let option = text_of(option.get(..2).unwrap_or(option));
+                return bad_option(sh, "trap", &option, "trap [-lp] [[arg] signal_spec ...]");
+            }
             _ => break,
         }
         rest = tail;
@@ -329,6 +360,10 @@ pub(super) fn getopts(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
 pub(super) fn umask(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
     let symbolic = args.iter().any(|a| a == b"-S");
     let reusable = args.iter().any(|a| a == b"-p");
+    if let Some(bad) = args.iter().find(|a| is_option(a) && !matches!(a.as_slice(), b"-S" | b"-p" | b"--")) {
+        let option = text_of(bad.get(..2).unwrap_or(bad));
+        return bad_option(sh, "umask", &option, "umask [-p] [-S] [mode]");
+    }
     let Some(arg) = args.iter().find(|a| !is_option(a)) else {
         let mask = sh.umask;
         let text = if symbolic {
@@ -352,7 +387,7 @@ pub(super) fn umask(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
     let text = text_of(arg);
     if text.starts_with(|c: char| c.is_ascii_digit()) {
         match u32::from_str_radix(&text, 8) {
-            Ok(mask) if mask <= 0o777 => sh.umask = mask,
+            Ok(mask) if mask <= 0o7777 => sh.umask = mask & 0o777,
             _ if !sh.bash => {
                 sh.complain(&format!("umask: Illegal number: {text}"))?;
                 return dash_ends(sh);
@@ -365,6 +400,9 @@ pub(super) fn umask(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
     for clause in text.split(',') {
         let at = clause.find(['=', '+', '-']);
         let Some((who, rest)) = at.and_then(|at| clause.split_at_checked(at)) else {
+            if !sh.bash {
+                return fail(sh, "umask", &format!("Illegal mode: {text}"));
+            }
             let c = clause.chars().find(|c| !"ugoa".contains(*c)).unwrap_or(' ');
             return fail(sh, "umask", &format!("`{c}': invalid symbolic mode operator"));
         };
@@ -430,6 +468,10 @@ pub(super) fn history(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
             sh.history_new = 0;
         }
         Some(b"-r" | b"-n" | b"-s" | b"-p") => {}
+        Some(count) if args.len() > 1 && !is_option(count) => {
+            fail(sh, "history", "too many arguments")?;
+            return Err(Stop::Discard(1));
+        }
         Some(option) if is_option(option) => {
             let option = text_of(option.get(..2).unwrap_or(option));
             return bad_option(

@@ -89,6 +89,10 @@ pub(in crate::shell) fn ansi(text: &[u8]) -> Vec<u8> {
                 out.push(digits.iter().fold(0u32, |n, b| n * 8 + u32::from(b - b'0')) as u8);
                 at += 1 + digits.len();
             }
+            (b'\\', Some(quote @ (b'"' | b'?'))) => {
+                out.push(quote);
+                at += 2;
+            }
             (b'\\', Some(_)) => {
                 let length = match next {
                     Some(b'x') => 4,
@@ -201,12 +205,28 @@ const WIDEST: usize = 65_536;
 pub(super) fn printf(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
     let mut args = args;
     let mut into = None;
+    const USAGE: &str = "printf [-v var] format [arguments]";
     if sh.bash && args.first().is_some_and(|a| a == b"-v") {
-        into = args.get(1).cloned();
+        let Some(name) = args.get(1).cloned() else {
+            sh.complain("printf: -v: option requires an argument")?;
+            sh.write(2, format!("printf: usage: {USAGE}\n").as_bytes())?;
+            return Ok(2);
+        };
+        let base = name.split(|b| *b == b'[').next().unwrap_or(&[]);
+        if !crate::shell::vars::is_name(base) {
+            sh.complain(&format!("printf: `{}': not a valid identifier", text_of(&name)))?;
+            return Ok(2);
+        }
+        into = Some(name);
         args = args.get(2..).unwrap_or(&[]);
     }
-    if args.first().is_some_and(|a| a == b"--") {
-        args = args.get(1..).unwrap_or(&[]);
+    match args.first().map(Vec::as_slice) {
+        Some(b"--") => args = args.get(1..).unwrap_or(&[]),
+        Some(option) if sh.bash && super::is_option(option) => {
+            let option = text_of(option.get(..2).unwrap_or(option));
+            return super::bad_option(sh, "printf", &option, USAGE);
+        }
+        _ => {}
     }
     let Some((format, values)) = args.split_first() else {
         if !sh.bash {
@@ -228,7 +248,15 @@ pub(super) fn printf(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
         }
     }
     match into {
-        Some(name) => sh.assign(&name, &out)?,
+        Some(name) => match name.iter().position(|b| *b == b'[').filter(|_| name.ends_with(b"]")) {
+            Some(at) => {
+                let (base, key) = name.split_at_checked(at).unwrap_or((&name, b""));
+                let key = key.get(1..key.len().saturating_sub(1)).unwrap_or(&[]).to_vec();
+                let keyed = sh.is_keyed(base);
+                sh.set_item(base, &key, &out, keyed);
+            }
+            None => sh.assign(&name, &out)?,
+        },
         None => sh.write(1, &out)?,
     }
     Ok(status)
@@ -256,6 +284,11 @@ fn pass(
                 }
                 Some(b'U') => {
                     1 + format.iter().skip(at + 1).take(8).take_while(|b| b.is_ascii_hexdigit()).count()
+                }
+                // Only `%b` and dash know an early end.
+                Some(b'c') if sh.bash => {
+                    out.push(b'\\');
+                    continue;
                 }
                 _ => digits.max(1),
             };
@@ -326,7 +359,7 @@ fn pass(
             out.push(b'%');
             continue;
         }
-        if !b"diouxXcsbqQeEfFgGaAT".contains(&kind) {
+        if !b"diouxXcsbqQeEfFgGaAT".contains(&kind) || (!sh.bash && b"qQT".contains(&kind)) {
             let text = text_of(format.get(start..at.min(format.len())).unwrap_or(&[]));
             let text = if kind == 0 { "%".to_owned() } else { text };
             let said = if kind == 0 || b"z".contains(&kind) {
@@ -346,7 +379,7 @@ fn pass(
                 _ => format!("printf: `{text}': {said}"),
             };
             sh.complain(&said)?;
-            *status = 1;
+            *status = if sh.bash { 1 } else { 2 };
             return Ok(true);
         }
         let value = values.next().cloned();
@@ -415,6 +448,19 @@ fn integer(sh: &mut Shell, value: &[u8], status: &mut i32) -> Result<i64, Stop> 
     }
     if value.is_empty() {
         return Ok(0);
+    }
+    let text = text_of(value);
+    let digits = text.trim_start().trim_start_matches(['+', '-']);
+    if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0') {
+        // strtoimax(3) stops at what it can tell.
+        return match text.trim_start().parse::<i64>() {
+            Ok(number) => Ok(number),
+            Err(_) => {
+                let what = if sh.bash { format!("warning: {text}: ") } else { format!("{text}: ") };
+                sh.complain(&format!("printf: {what}Numerical result out of range"))?;
+                Ok(if text.trim_start().starts_with('-') { i64::MIN } else { i64::MAX })
+            }
+        };
     }
     if let Some(number) = arith::number(value).filter(|_| !value.contains(&b'#')) {
         return Ok(number);

@@ -182,44 +182,74 @@ fn split(line: &[(u8, bool)], ifs: &[u8], most: usize) -> Vec<Vec<u8>> {
 }
 
 pub(super) async fn mapfile(sh: &mut Shell, args: &[Vec<u8>]) -> Result<i32, Stop> {
-    let (mut trim, mut most, mut skip, mut name, mut delimiter) =
-        (false, usize::MAX, 0, b"MAPFILE".to_vec(), b'\n');
-    let mut rest = args.iter();
-    while let Some(arg) = rest.next() {
-        let mut value = || rest.next().and_then(|v| arith::decimal(v)).and_then(|n| usize::try_from(n).ok());
-        match arg.as_slice() {
-            b"-t" => trim = true,
-            b"-n" => most = value().filter(|n| *n > 0).unwrap_or(usize::MAX),
-            b"-s" => skip = value().unwrap_or(0),
-            b"-d" => delimiter = rest.next().and_then(|v| v.first().copied()).unwrap_or(0),
-            b"-O" | b"-u" | b"-C" | b"-c" => {
-                rest.next();
+    const USAGE: &str = "mapfile [-d delim] [-n count] [-O origin] [-s count] [-t] [-u fd] [-C callback] [-c quantum] [array]";
+    let mut given: Vec<(u8, Vec<u8>)> = Vec::new();
+    let mut rest = args;
+    while let Some((first, tail)) = rest.split_first().filter(|(first, _)| super::is_option(first)) {
+        rest = tail;
+        if first == b"--" {
+            break;
+        }
+        for (at, letter) in first.iter().enumerate().skip(1) {
+            match letter {
+                b't' => given.push((b't', Vec::new())),
+                b'd' | b'n' | b'O' | b's' | b'u' | b'C' | b'c' => {
+                    let attached = first.get(at + 1..).unwrap_or(&[]).to_vec();
+                    let value = if attached.is_empty() {
+                        let Some((value, tail)) = rest.split_first() else {
+                            let letter = char::from(*letter);
+                            sh.complain(&format!("mapfile: -{letter}: option requires an argument"))?;
+                            sh.write(2, format!("mapfile: usage: {USAGE}\n").as_bytes())?;
+                            return Ok(2);
+                        };
+                        rest = tail;
+                        value.clone()
+                    } else {
+                        attached
+                    };
+                    given.push((*letter, value));
+                    break;
+                }
+                _ => return bad_option(sh, "mapfile", &format!("-{}", char::from(*letter)), USAGE),
             }
-            option if option.starts_with(b"-") => {
-                let option = text_of(option);
-                return bad_option(
-                    sh,
-                    "mapfile",
-                    &option,
-                    "mapfile [-d delim] [-n count] [-O origin] [-s count] [-t] [-u fd] [-C callback] [-c quantum] [array]",
-                );
-            }
-            other => name = other.to_vec(),
         }
     }
-    sh.clear_array(&name, false);
+    let value = |letter: u8| given.iter().rev().find(|(l, _)| *l == letter).map(|(_, v)| v.clone());
+    let number =
+        |letter: u8| value(letter).and_then(|v| arith::decimal(&v)).and_then(|n| usize::try_from(n).ok());
+    let name = rest.first().cloned().unwrap_or_else(|| b"MAPFILE".to_vec());
+    if !crate::shell::vars::is_name(&name) {
+        let name = text_of(&name);
+        return super::fail(sh, "mapfile", &format!("`{name}': not a valid identifier"));
+    }
+    let fd = number(b'u').and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+    if !sh.fds.contains_key(&fd) {
+        return super::fail(sh, "mapfile", &format!("{fd}: invalid file descriptor: Bad file descriptor"));
+    }
+    let delimiter = value(b'd').map_or(b'\n', |v| v.first().copied().unwrap_or(0));
+    let most = number(b'n').filter(|n| *n > 0).unwrap_or(usize::MAX);
+    let origin = number(b'O');
+    let (mut skip, quantum) = (number(b's').unwrap_or(0), number(b'c').unwrap_or(5000).max(1));
+    if origin.is_none() {
+        sh.clear_array(&name, false);
+    }
     let mut n = 0;
     while n < most.min(65_536) {
-        let Some(mut line) = sh.read_until(0, delimiter).await? else { break };
+        let Some(mut line) = sh.read_until(fd, delimiter).await? else { break };
         sh.io.step(1)?;
         if skip > 0 {
             skip -= 1;
             continue;
         }
-        if trim && line.last() == Some(&delimiter) {
+        if given.iter().any(|(letter, _)| *letter == b't') && line.last() == Some(&delimiter) {
             line.pop();
         }
-        sh.set_item(&name, n.to_string().as_bytes(), &line, false);
+        let index = (origin.unwrap_or(0) + n).to_string();
+        if let Some(callback) = value(b'C').filter(|_| (n + 1) % quantum == 0) {
+            let quoted = super::quote_value(&line);
+            sh.run_text(&[callback.as_slice(), b" ", index.as_bytes(), b" ", &quoted].concat()).await?;
+        }
+        sh.set_item(&name, index.as_bytes(), &line, false);
         n += 1;
     }
     Ok(0)

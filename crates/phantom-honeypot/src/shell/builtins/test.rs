@@ -119,7 +119,9 @@ impl Parse<'_> {
                 self.at += 1;
                 let value = self.or()?;
                 if !self.is(b")") {
-                    return Err(Wrong::Said("`)' expected".to_owned()));
+                    // bash shows what it looks at, which past the end is the bracket that it has left out.
+                    let found = self.args.get(self.at).map_or_else(|| "]".to_owned(), |a| text_of(a));
+                    return Err(Wrong::Said(format!("`)' expected, found {found}")));
                 }
                 self.at += 1;
                 Ok(value)
@@ -237,7 +239,7 @@ pub(in crate::shell) fn unary(sh: &Shell, op: &[u8], arg: &[u8]) -> Option<bool>
         }
         b"-R" if sh.bash => return Some(sh.vars.get(arg).is_some_and(|v| v.reference)),
         b"-t" => {
-            let fd = arith::decimal(arg).and_then(|n| u32::try_from(n).ok())?;
+            let fd = arith::decimal(arg).and_then(|n| u32::try_from(n).ok()).unwrap_or(u32::MAX);
             return Some(matches!(sh.fds.get(&fd), Some(Desc::Console(_))) && sh.io.lock().pty);
         }
         _ => {}
@@ -263,7 +265,8 @@ pub(in crate::shell) fn unary(sh: &Shell, op: &[u8], arg: &[u8]) -> Option<bool>
         b"-k" => bit(0o1000),
         b"-O" => stat.is_some_and(|s| s.uid == who.uid),
         b"-G" => stat.is_some_and(|s| s.gid == who.gid),
-        b"-N" => stat.is_some(),
+        // Nothing here is known to have been read before it was changed.
+        b"-N" => false,
         _ => return None,
     })
 }

@@ -102,7 +102,10 @@ impl Shell {
             return Ok(None);
         }
         self.io.step(count.count / 16)?;
-        let all = (0..count.count).map(|n| count.at(n).into_iter().map(Unit::Byte).collect()).collect();
+        let all = (0..count.count)
+            // A backslash on the way from `Z` to `a` quotes what follows, which is nothing.
+            .map(|n| count.at(n).into_iter().filter(|b| *b != b'\\').map(Unit::Byte).collect())
+            .collect();
         Ok(Some(all))
     }
 }

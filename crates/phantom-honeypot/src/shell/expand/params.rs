@@ -285,7 +285,7 @@ impl Shell {
                 let text = Box::pin(self.pattern(text)).await?;
                 self.replace(*how, &pattern, &text, &value)?
             }
-            ParamOp::Case { upper, all, pattern } => {
+            ParamOp::Case { how, all, pattern } => {
                 let pattern = match pattern {
                     Some(word) => Some(Box::pin(self.pattern(word)).await?),
                     None => None,
@@ -294,7 +294,12 @@ impl Shell {
                 let count = if *all { out.len() } else { 1 };
                 for byte in out.iter_mut().take(count) {
                     if pattern.as_ref().is_none_or(|p| glob::matches(p, &[*byte])) {
-                        *byte = if *upper { byte.to_ascii_uppercase() } else { byte.to_ascii_lowercase() };
+                        *byte = match how {
+                            b'^' => byte.to_ascii_uppercase(),
+                            b',' => byte.to_ascii_lowercase(),
+                            _ if byte.is_ascii_alphabetic() => *byte ^ 32,
+                            _ => *byte,
+                        };
                     }
                 }
                 out
@@ -362,8 +367,20 @@ impl Shell {
             (b'a', _) => self.attributes(name).into_bytes(),
             (b'A', value) => match self.vars.get(name) {
                 Some(var) if var.array.is_some() => self.declaration(name).unwrap_or_default(),
-                _ => value.map(|v| [name, b"=", &quote_value(&v)].concat()).unwrap_or_default(),
+                _ => {
+                    let attributes = self.attributes(name);
+                    let head =
+                        if attributes.is_empty() { String::new() } else { format!("declare -{attributes} ") };
+                    value
+                        .map(|v| [head.as_bytes(), name, b"=", &quote_value(&v)].concat())
+                        .unwrap_or_default()
+                }
             },
+            (b'K' | b'k', None) => {
+                let pairs = self.keys(name).into_iter().zip(self.elements(name));
+                let double = |value: &[u8]| [b"\"", value, b"\""].concat();
+                pairs.map(|(key, value)| [key, double(&value)].join(&b' ')).collect::<Vec<_>>().join(&b' ')
+            }
             (_, None) => Vec::new(),
             (b'Q' | b'K' | b'k', Some(value)) => quote_value(&value),
             (b'U', Some(value)) => value.to_ascii_uppercase(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{ALIASES, Parsed, Parser, RESERVED, Wrong, quoted_word};
-use crate::shell::ast::{Arm, Assign, Cond, Node, Piece, Redir, RedirOp, Simple, Value, Word};
+use crate::shell::ast::{Arm, Assign, Node, Piece, Redir, RedirOp, Simple, Value, Word};
 
 /// Builtins whose arguments may be assignments.
 const DECLARING: [&[u8]; 6] = [b"declare", b"typeset", b"local", b"export", b"readonly", b"alias"];
@@ -141,6 +141,7 @@ impl Parser {
             self.put_in += 1;
             self.within.push((name, left - length));
             let grown = value.len();
+            self.alias_next = value.last().is_some_and(|b| b" \t".contains(b)).then_some(left - length);
             self.text.splice(self.at..self.at + length, value);
             for end in &mut self.heres {
                 *end = (*end + grown).saturating_sub(length);
@@ -200,7 +201,13 @@ impl Parser {
                 let cond = self.cond_or()?;
                 self.lines();
                 if !self.eat(b"]]") {
-                    return Err(self.cond_wrong());
+                    let word = !self.peek().is_none_or(|b| b"\n;|&()<>".contains(&b));
+                    return Err(self.cond_wrong(|token| match word {
+                        true => "syntax error in conditional expression".to_owned(),
+                        false => {
+                            format!("syntax error in conditional expression: unexpected token `{token}'")
+                        }
+                    }));
                 }
                 Node::Test(cond, line)
             }
@@ -272,6 +279,12 @@ impl Parser {
         let line = self.line();
         if !select && self.bash && self.eat(b"((") {
             let Some(text) = self.until_double()? else { return Err(self.near(None)) };
+            if text.iter().filter(|b| **b == b';').count() < 2 {
+                let shown = String::from_utf8_lossy(&text).into_owned();
+                let text =
+                    format!("syntax error: arithmetic expression required\nsyntax error: `(({shown}))'");
+                return Err(Wrong::Said { text, line, status: 2 });
+            }
             let mut parts = text.split(|b| *b == b';');
             let mut next = || quoted_word(parts.next().unwrap_or(b""));
             let parts = [next()?, next()?, next()?];
@@ -281,11 +294,14 @@ impl Parser {
         }
         let Some(word) = self.word()? else {
             if !self.bash {
-                return Err(Wrong::Said { text: "Bad for loop variable".to_owned(), line });
+                return Err(Wrong::Said { text: "Bad for loop variable".to_owned(), line, status: 2 });
             }
             return Err(self.newline());
         };
         let name = word.raw;
+        if !self.bash && !crate::shell::vars::is_name(&name) {
+            return Err(Wrong::Said { text: "Bad for loop variable".to_owned(), line, status: 2 });
+        }
         self.lines();
         let mut words = None;
         if self.is_word(b"in") {
@@ -333,7 +349,7 @@ impl Parser {
                 }
             }
             if !self.eat(b")") {
-                return Err(self.near(Some(")")));
+                return Err(if self.bash && !self.more { self.newline() } else { self.near(Some(")")) });
             }
             let body = self.list(&[b"esac"])?;
             let end = match () {
@@ -349,101 +365,6 @@ impl Parser {
             };
             arms.push(Arm { patterns, body, end });
         }
-    }
-
-    fn cond_or(&mut self) -> Parsed<Cond> {
-        self.deeper(|p| {
-            let mut left = p.cond_and()?;
-            loop {
-                p.lines();
-                if !p.eat(b"||") {
-                    return Ok(left);
-                }
-                left = Cond::Or(Box::new(left), Box::new(p.cond_and()?));
-            }
-        })
-    }
-
-    fn cond_and(&mut self) -> Parsed<Cond> {
-        let mut left = self.cond_term()?;
-        loop {
-            self.lines();
-            if !self.eat(b"&&") {
-                return Ok(left);
-            }
-            left = Cond::And(Box::new(left), Box::new(self.cond_term()?));
-        }
-    }
-
-    fn cond_wrong(&mut self) -> Wrong {
-        match self.near(None) {
-            Wrong::Near { token, line, .. } => {
-                let token = String::from_utf8_lossy(&token).into_owned();
-                Wrong::Said {
-                    text: format!("syntax error in conditional expression: unexpected token `{token}'"),
-                    line,
-                }
-            }
-            other => other,
-        }
-    }
-
-    fn cond_term(&mut self) -> Parsed<Cond> {
-        self.deeper(|p| {
-            p.lines();
-            if p.is_word(b"!") {
-                p.at += 1;
-                return Ok(Cond::Not(Box::new(p.cond_term()?)));
-            }
-            if p.eat(b"(") {
-                let inside = p.cond_or()?;
-                p.lines();
-                if !p.eat(b")") {
-                    return Err(p.cond_wrong());
-                }
-                return Ok(Cond::Group(Box::new(inside)));
-            }
-            let Some(first) = p.word()? else { return Err(p.cond_wrong()) };
-            p.blanks();
-            let after = p.rest().get(..2).unwrap_or(p.rest());
-            let ends = after == b"]]" || after == b"&&" || after == b"||" || after.starts_with(b")");
-            let dash = first.raw.first() == Some(&b'-') && first.raw.len() == 2;
-            if dash && !ends && !after.starts_with(b"=") && !after.starts_with(b"!=") {
-                let Some(word) = p.word()? else { return Err(p.cond_wrong()) };
-                return Ok(Cond::Unary(first.raw, word));
-            }
-            if ends {
-                return Ok(Cond::Unary(b"-n".to_vec(), first));
-            }
-            if p.peek() == Some(b'\n') || p.peek().is_none() {
-                let line = p.line();
-                if p.more {
-                    return Err(p.end(None, None));
-                }
-                let text = "unexpected token `newline', conditional binary operator expected".to_owned();
-                return Err(Wrong::Said { text, line });
-            }
-            let op = match p.peek() {
-                Some(b @ (b'<' | b'>')) => {
-                    p.at += 1;
-                    vec![b]
-                }
-                _ => p.word()?.map(|w| w.raw).unwrap_or_default(),
-            };
-            if op.is_empty() {
-                return Err(p.cond_wrong());
-            }
-            p.blanks();
-            let start = p.at;
-            let right = if op == b"=~" { p.regex_word()? } else { p.pattern_word()? };
-            let Some(right) = right.filter(|w| w.raw != b"]]") else {
-                p.at = start;
-                let line = p.line();
-                let text = "unexpected argument `]]' to conditional binary operator".to_owned();
-                return Err(Wrong::Said { text, line });
-            };
-            Ok(Cond::Binary(first, op, right))
-        })
     }
 
     fn simple(&mut self) -> Parsed<Node> {
@@ -467,6 +388,13 @@ impl Parser {
                 {
                     return self.function(name);
                 }
+            }
+            if !simple.words.is_empty()
+                && let Some(left) = self.alias_next
+                && self.text.len() - self.at <= left
+            {
+                self.alias_next = None;
+                self.alias();
             }
             let start = self.at;
             if declares

@@ -396,12 +396,12 @@ impl Parser {
                 let longest = self.eat(&[op]);
                 ParamOp::Strip { prefix: op == b'#', longest, word: self.operand(b"}", quoted, false)? }
             }
-            Some(op @ (b'^' | b',')) if self.bash => {
+            Some(op @ (b'^' | b',' | b'~')) if self.bash => {
                 self.at += 1;
                 let all = self.eat(&[op]);
                 let pattern = self.operand(b"}", quoted, false)?;
                 let pattern = (!pattern.raw.is_empty()).then_some(pattern);
-                ParamOp::Case { upper: op == b'^', all, pattern }
+                ParamOp::Case { how: op, all, pattern }
             }
             Some(b'@') if self.bash => {
                 self.at += 1;

@@ -3,6 +3,7 @@
 use super::SCRIPT;
 use crate::shell::eval::Running;
 use crate::shell::io::Desc;
+use crate::shell::options::SHOPTS;
 use crate::shell::{Shell, arith};
 use crate::vfs::join;
 
@@ -10,7 +11,11 @@ impl Shell {
     /// Forgets what a new program does not inherit, and begins as bash or dash.
     fn renew(&mut self, bash: bool, name: &[u8]) {
         self.vars.retain(|_, var| var.exported && !var.unset && var.array.is_none());
-        self.functions.clear();
+        let exported = std::mem::take(&mut self.exported);
+        self.functions.retain(|name, _| bash && exported.contains(name));
+        self.exported = exported;
+        self.letters.clear();
+        self.indirect = 0;
         self.aliases.clear();
         self.traps.clear();
         self.calls.clear();
@@ -80,9 +85,21 @@ impl Shell {
                                 b'i' => typed = true,
                                 b'l' => login = true,
                                 b'o' | b'O' => {
-                                    if let Some(option) = rest.next() {
-                                        self.set_long_option(&option, on);
-                                    }
+                                    let Some(option) = rest.next() else { continue };
+                                    let word = String::from_utf8_lossy(&option).into_owned();
+                                    let shopt = SHOPTS.iter().any(|(known, _)| *known == word);
+                                    let said = match letter {
+                                        b'O' if shopt => {
+                                            self.shopts.insert(option, on);
+                                            continue;
+                                        }
+                                        b'O' => format!("line 0: {word}: invalid shell option name"),
+                                        _ if self.set_long_option(&option, on) => continue,
+                                        _ if bash => format!("line 0: {name}: {word}: invalid option name"),
+                                        _ => format!("0: Illegal option -o {word}"),
+                                    };
+                                    self.write(2, format!("{name}: {said}\n").as_bytes())?;
+                                    return Ok(2);
                                 }
                                 letter if self.set_option(*letter, on) => {}
                                 letter => {
@@ -116,7 +133,7 @@ impl Shell {
                 }
                 self.args = rest.collect();
                 self.given = true;
-                let result = self.program(&text, Some("-c"), false).await;
+                let result = self.program(&text, Some("-c"), true).await;
                 return self.end_process(result).await;
             }
             if !stdin && let Some(file) = rest.next() {
@@ -126,6 +143,8 @@ impl Shell {
                 };
                 let shown = String::from_utf8_lossy(&file).into_owned();
                 return match read {
+                    // dash opens a directory and takes its failing read for the end.
+                    Err(crate::vfs::Errno::EISDIR) if !bash => Ok(0),
                     Ok(text) if text.starts_with(b"\x7fELF") && bash => {
                         self.write(2, format!("{shown}: {shown}: cannot execute binary file\n").as_bytes())?;
                         Ok(126)
