@@ -270,6 +270,7 @@ fn accounts(b: &mut Builder) {
     let mut passwd = String::new();
     let mut shadow = String::new();
     let mut group = String::new();
+    let (mut gshadow, mut subids) = (String::new(), String::new());
     let day = micros(b.persona.installed) / 86_400_000_000;
     for (name, uid, gid, comment, home, shell) in SYSTEM {
         let _ = writeln!(passwd, "{name}:x:{uid}:{gid}:{comment}:{home}:{shell}");
@@ -286,10 +287,14 @@ fn accounts(b: &mut Builder) {
             *name,
             "cdrom" | "floppy" | "sudo" | "audio" | "dip" | "video" | "plugdev" | "users" | "netdev"
         );
-        let _ = writeln!(group, "{name}:x:{gid}:{}", if joined { first.as_str() } else { "" });
+        let members = if joined { first.as_str() } else { "" };
+        let _ = writeln!(group, "{name}:x:{gid}:{members}");
+        let _ = writeln!(gshadow, "{name}:*::{members}");
     }
-    for user in &users {
+    for (n, user) in users.iter().enumerate() {
         let (name, uid) = (&user.name, user.uid);
+        let _ = writeln!(gshadow, "{name}:!::");
+        let _ = writeln!(subids, "{name}:{}:65536", 100_000 + n * 65_536);
         let comment =
             if user.full_name.is_empty() { String::new() } else { format!("{},,,", user.full_name) };
         let _ = writeln!(passwd, "{name}:x:{uid}:{uid}:{comment}:/home/{name}:/bin/bash");
@@ -310,6 +315,9 @@ fn accounts(b: &mut Builder) {
     b.text("/etc/passwd", passwd);
     b.text("/etc/group", group);
     b.file("/etc/shadow", 0o640, (0, 42), shadow);
+    b.file("/etc/gshadow", 0o640, (0, 42), gshadow);
+    b.text("/etc/subuid", subids.clone());
+    b.text("/etc/subgid", subids);
     b.file(
         "/root/.bashrc",
         0o644,

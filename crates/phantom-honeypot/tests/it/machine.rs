@@ -1,5 +1,7 @@
 //! What the machine's commands say of it: the texts of Debian 12's programs, and one machine behind all of them.
 
+mod accounts;
+mod daily;
 mod firewall;
 mod network;
 mod reach;

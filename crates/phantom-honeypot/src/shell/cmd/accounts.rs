@@ -1,7 +1,9 @@
 //! Users and groups, always as /etc/passwd and /etc/group of the visit have them.
 
+use super::ctx::version;
+use super::getopt::{Spec, parse};
 use super::registry::{Row, bin};
-use super::{Ctx, Need, has_flag, show};
+use super::{Ctx, Need, show};
 use crate::shell::{Account, Shell};
 use crate::vfs::Cred;
 
@@ -81,26 +83,49 @@ pub(super) fn account(sh: &Shell, name: &str) -> Option<Account> {
 }
 
 fn id(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let long = |arg: &Vec<u8>| -> Vec<u8> {
-        match arg.as_slice() {
-            b"--user" => b"-u".to_vec(),
-            b"--group" => b"-g".to_vec(),
-            b"--groups" => b"-G".to_vec(),
-            b"--name" => b"-n".to_vec(),
-            b"--real" => b"-r".to_vec(),
-            _ => arg.clone(),
-        }
+    const SPEC: Spec = Spec {
+        shorts: "agnruzGZ",
+        longs: &[
+            ("context", b'Z'),
+            ("group", b'g'),
+            ("groups", b'G'),
+            ("name", b'n'),
+            ("real", b'r'),
+            ("user", b'u'),
+            ("zero", b'z'),
+            ("version", 200),
+        ],
     };
-    ctx.args = ctx.args.iter().map(long).collect();
-    let (flags, rest) = ctx.options(b"");
-    if let Some((bad, _)) = flags.iter().find(|(l, _)| !b"ugGnrzaZ".contains(l)) {
-        let text = format!("invalid option -- '{}'\nTry 'id --help' for more information.", char::from(*bad));
-        return Ok(ctx.fail(&text));
+    let parsed = match ctx.getopt(&SPEC, 1) {
+        Ok(parsed) => parsed,
+        Err(status) => return Ok(status),
+    };
+    if parsed.has(200) {
+        ctx.print(&version("id", "GNU coreutils", "9.1", "Arnold Robbins and David MacKenzie"));
+        return Ok(0);
     }
-    let flag = |letter| has_flag(&flags, letter);
-    if flag(b'n') && !(flag(b'u') || flag(b'g') || flag(b'G')) {
-        return Ok(ctx.fail("cannot print only names or real IDs in default format"));
+    let flag = |letter| parsed.has(letter);
+    let rest = parsed.rest.clone();
+    let kinds = b"ugG".iter().filter(|letter| flag(**letter)).count();
+    let wrong = if flag(b'Z') {
+        Some("--context (-Z) works only on an SELinux-enabled kernel")
+    } else if kinds > 1 {
+        Some("cannot print \"only\" of more than one choice")
+    } else if kinds == 0 && (flag(b'n') || flag(b'r')) {
+        Some("cannot print only names or real IDs in default format")
+    } else if kinds == 0 && flag(b'z') {
+        Some("option --zero not permitted in default format")
+    } else {
+        None
+    };
+    if let Some(wrong) = wrong {
+        return Ok(ctx.fail(wrong));
     }
+    let (join, end) = match (flag(b'z'), rest.len() > 1 && flag(b'G')) {
+        (true, true) => ("\0", "\0\0"),
+        (true, false) => ("\0", "\0"),
+        _ => (" ", "\n"),
+    };
     let mut status = 0;
     let names: Vec<Option<String>> =
         if rest.is_empty() { vec![None] } else { rest.iter().map(|name| Some(show(name))).collect() };
@@ -126,7 +151,7 @@ fn id(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
             if flag(b'n') { group(cred.gid) } else { cred.gid.to_string() }
         } else if flag(b'G') {
             let cell = |gid: &u32| if flag(b'n') { group(*gid) } else { gid.to_string() };
-            all.iter().map(cell).collect::<Vec<_>>().join(" ")
+            all.iter().map(cell).collect::<Vec<_>>().join(join)
         } else {
             let list: Vec<String> = all.iter().map(|gid| format!("{gid}({})", group(*gid))).collect();
             let user = user_name(ctx.sh, cred.uid);
@@ -138,7 +163,7 @@ fn id(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
                 list.join(",")
             )
         };
-        ctx.print(&format!("{text}\n"));
+        ctx.print(&format!("{text}{end}"));
     }
     Ok(status)
 }
@@ -166,6 +191,10 @@ fn groups_of(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
 }
 
 fn whoami(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    if ctx.args.first().is_some_and(|a| a == b"--version") {
+        ctx.print(&version("whoami", "GNU coreutils", "9.1", "Richard Mlynarik"));
+        return Ok(0);
+    }
     if let Some(extra) = ctx.args.first() {
         let text = format!("extra operand ‘{}’\nTry 'whoami --help' for more information.", show(extra));
         return Ok(ctx.fail(&text));
@@ -193,14 +222,33 @@ fn logname(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
 }
 
 fn getent(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let args: Vec<String> = ctx.args.iter().map(|a| show(a)).filter(|a| !a.starts_with('-')).collect();
+    const SPEC: Spec =
+        Spec { shorts: "s:iAV", longs: &[("service=", b's'), ("no-idn", b'i'), ("no-addrconfig", b'A')] };
+    const TRY: &str = "Try `getent --help' or `getent --usage' for more information.";
+    let parsed = match parse(&ctx.args, &SPEC) {
+        Ok(parsed) => parsed,
+        Err(why) => {
+            ctx.fail(&format!("{why}\n{TRY}"));
+            return Ok(64);
+        }
+    };
+    let args: Vec<String> = parsed.rest.iter().map(|a| show(a)).collect();
     let Some((database, keys)) = args.split_first() else {
-        ctx.err.extend_from_slice(b"Usage: getent [OPTION...] database [key ...]\nTry `getent --help' or `getent --usage' for more information.\n");
+        ctx.fail(&format!("wrong number of arguments\n{TRY}"));
         return Ok(1);
     };
     let file = match database.as_str() {
         "passwd" => "/etc/passwd",
-        "group" | "initgroups" => "/etc/group",
+        "group" => "/etc/group",
+        "initgroups" => {
+            for name in keys {
+                let cred = account(ctx.sh, name).map(|found| found.cred);
+                let gids = cred.iter().flat_map(|cred| cred.groups.iter().filter(|gid| **gid != cred.gid));
+                let list: Vec<String> = gids.map(u32::to_string).collect();
+                ctx.print(&format!("{name:<21} {}\n", list.join(" ")).replace("  \n", " \n"));
+            }
+            return Ok(0);
+        }
         "shadow" if ctx.sh.account.cred.uid == 0 => "/etc/shadow",
         "gshadow" if ctx.sh.account.cred.uid == 0 => "/etc/gshadow",
         "shadow" | "gshadow" => return Ok(2),
@@ -261,19 +309,24 @@ fn hosts(ctx: &mut Ctx<'_>, database: &str, keys: &[String]) -> i32 {
     }
     let mut status = 0;
     for key in keys {
-        let found = rows.iter().find(|(address, names)| address == key || names.contains(key));
+        let mut rows: Vec<_> =
+            rows.iter().filter(|(address, names)| address == key || names.contains(key)).collect();
+        // `hosts` asks for the longer kind of address first.
+        rows.sort_by_key(|(address, _)| !(database == "hosts" && address.contains(':')));
+        let found = rows.first().copied();
         match (found, key.parse::<std::net::IpAddr>()) {
             (Some((address, names)), _) if database.starts_with("ahosts") => {
                 let name = names.first().cloned().unwrap_or_default();
+                // What was asked for stands there again where it is an address.
+                let name = if address == key { key.clone() } else { name };
                 for (kind, label) in [("STREAM", name.as_str()), ("DGRAM", ""), ("RAW", "")] {
-                    ctx.print(format!("{address:<15} {kind} {label}").trim_end());
-                    ctx.print("\n");
+                    ctx.print(&format!("{address:<15} {kind:<6} {label}\n"));
                 }
             }
             (Some(row), _) => print(ctx, row),
             (None, Ok(ip)) if database.starts_with("ahosts") => {
-                for kind in ["STREAM", "DGRAM", "RAW"] {
-                    ctx.print(&format!("{ip:<15} {kind}\n"));
+                for (kind, label) in [("STREAM", key.as_str()), ("DGRAM", ""), ("RAW", "")] {
+                    ctx.print(&format!("{ip:<15} {kind:<6} {label}\n"));
                 }
             }
             _ => status = 2,

@@ -279,7 +279,7 @@ fn nothing_is_reached_beyond_the_own_network() {
     assert!(run("nslookup c2.example").0.ends_with("no servers could be reached\n\n\n"));
     check(
         "getent hosts localhost | tr -s ' '; getent hosts nowhere.example; echo $?",
-        "127.0.0.1 localhost\n2\n",
+        "::1 localhost ip6-localhost ip6-loopback\n2\n",
     );
 }
 

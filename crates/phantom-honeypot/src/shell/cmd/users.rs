@@ -1,6 +1,7 @@
 //! Programs that change users and groups: the files of /etc are what they change.
 
 use super::accounts::{Group, User, groups, system_file, users};
+use super::getopt::{Spec, parse};
 use super::registry::{Row, sbin};
 use super::{Ctx, Need, show};
 use crate::shell::Shell;
@@ -15,6 +16,12 @@ pub(super) const PROGRAMS: &[Row] = &[
 pub(super) const PASSWD: &str = "/etc/passwd";
 pub(super) const SHADOW: &str = "/etc/shadow";
 pub(super) const GROUP: &str = "/etc/group";
+const GSHADOW: &str = "/etc/gshadow";
+/// Ranges of numbers that a user may give away in namespaces.
+const SUBIDS: [&str; 2] = ["/etc/subuid", "/etc/subgid"];
+/// How many of them each user gets, and where the first begins.
+const SUBID_COUNT: u64 = 65_536;
+const SUBID_MIN: u64 = 100_000;
 
 /// Writes a file of /etc as root; the kinds of failure (a full file system) leave it as it was.
 fn put(sh: &Shell, path: &str, text: &str) {
@@ -75,6 +82,35 @@ pub(super) fn valid(name: &str) -> bool {
         && name.trim_end_matches('$').chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
 }
 
+/// Enters a group.
+pub(super) fn add_group(sh: &Shell, name: &str, gid: u32) {
+    append(sh, GROUP, &format!("{name}:x:{gid}:"));
+    append(sh, GSHADOW, &format!("{name}:!::"));
+}
+
+/// Forgets a group.
+pub(super) fn drop_group(sh: &Shell, name: &str) {
+    edit(sh, GROUP, name, |_| None);
+    edit(sh, GSHADOW, name, |_| None);
+}
+
+/// Renames a group.
+pub(super) fn rename_group(sh: &Shell, name: &str, new: &str) {
+    edit(sh, GROUP, name, |f| set(f, 0, new));
+    edit(sh, GSHADOW, name, |f| set(f, 0, new));
+}
+
+/// Who administers a group, and who is in it.
+pub(super) fn set_members(sh: &Shell, group: &str, administrators: Option<&str>, members: Option<&str>) {
+    if let Some(members) = members {
+        edit(sh, GROUP, group, |f| set(f, 3, members));
+        edit(sh, GSHADOW, group, |f| set(f, 3, members));
+    }
+    if let Some(administrators) = administrators {
+        edit(sh, GSHADOW, group, |f| set(f, 2, administrators));
+    }
+}
+
 pub(super) fn free_id(taken: &[u32], system: bool) -> u32 {
     if system {
         (100..1000).rev().find(|id| !taken.contains(id)).unwrap_or(999)
@@ -97,6 +133,11 @@ pub(super) struct Wish {
     pub(super) make_home: bool,
     pub(super) system: bool,
     pub(super) no_group: bool,
+    /// Mode of the home; useradd's own is 0755 (HOME_MODE is not set), adduser's 0700.
+    pub(super) home_mode: u32,
+    /// Days since 1970 after which the account is none, and days after the password's end.
+    pub(super) expires: String,
+    pub(super) inactive: String,
 }
 
 /// Enters a user in all files and makes the home.
@@ -109,14 +150,31 @@ pub(super) fn enter(sh: &Shell, wish: &Wish) -> (u32, u32) {
             return 100;
         }
         let gid = if gids.contains(&uid) { free_id(&gids, wish.system) } else { uid };
-        append(sh, GROUP, &format!("{}:x:{gid}:", wish.name));
+        add_group(sh, &wish.name, gid);
         gid
     });
     let home = wish.home.clone().unwrap_or_else(|| format!("/home/{}", wish.name));
     let shell = wish.shell.as_deref().unwrap_or("/bin/sh");
     append(sh, PASSWD, &format!("{}:x:{uid}:{gid}:{}:{home}:{shell}", wish.name, wish.comment));
     let (secret, day) = (wish.hash.as_deref().unwrap_or("!"), today(sh));
-    append(sh, SHADOW, &format!("{}:{secret}:{day}:0:99999:7:::", wish.name));
+    append(
+        sh,
+        SHADOW,
+        &format!("{}:{secret}:{day}:0:99999:7:{}:{}:", wish.name, wish.inactive, wish.expires),
+    );
+    if !wish.system {
+        for file in SUBIDS {
+            let next = system_file(sh, file)
+                .lines()
+                .filter_map(|line| {
+                    let mut fields = line.split(':').skip(1).filter_map(|f| f.parse::<u64>().ok());
+                    Some(fields.next()?.saturating_add(fields.next()?))
+                })
+                .max()
+                .unwrap_or(SUBID_MIN);
+            append(sh, file, &format!("{}:{next}:{SUBID_COUNT}", wish.name));
+        }
+    }
     for group in &wish.groups {
         join(sh, &wish.name, group);
     }
@@ -124,7 +182,7 @@ pub(super) fn enter(sh: &Shell, wish: &Wish) -> (u32, u32) {
         let root = Cred::root();
         let own = SetAttr { uid: Some(uid), gid: Some(gid), ..SetAttr::default() };
         let mut vfs = sh.vfs();
-        if vfs.mkdir(&root, home.as_bytes(), 0o700).is_ok() {
+        if vfs.mkdir(&root, home.as_bytes(), wish.home_mode).is_ok() {
             let _ = vfs.set_attr(&root, home.as_bytes(), own);
             for name in [".bash_logout", ".bashrc", ".profile"] {
                 let text =
@@ -150,6 +208,8 @@ pub(super) fn join(sh: &Shell, user: &str, group: &str) {
         let all = if members.is_empty() { user.to_owned() } else { format!("{members},{user}") };
         set(fields, 3, &all)
     });
+    let all = group_of(sh, group).map(|g| g.members.join(",")).unwrap_or_default();
+    edit(sh, GSHADOW, group, |fields| set(fields, 3, &all));
 }
 
 pub(super) fn leave(sh: &Shell, user: &str, group: &str) {
@@ -158,6 +218,8 @@ pub(super) fn leave(sh: &Shell, user: &str, group: &str) {
         let left: Vec<&str> = members.split(',').filter(|m| *m != user && !m.is_empty()).collect();
         set(fields, 3, &left.join(","))
     });
+    let all = group_of(sh, group).map(|g| g.members.join(",")).unwrap_or_default();
+    edit(sh, GSHADOW, group, |fields| set(fields, 3, &all));
 }
 
 pub(super) fn group_of(sh: &Shell, text: &str) -> Option<Group> {
@@ -168,105 +230,131 @@ pub(super) fn user_of(sh: &Shell, name: &str) -> Option<User> {
     users(sh).into_iter().find(|u| u.name == name)
 }
 
+/// A date as `-e` takes it, in days since 1970; none where it is empty or -1.
+pub(super) fn day(sh: &Shell, text: &str) -> Option<String> {
+    if matches!(text, "" | "-1") {
+        return Some(String::new());
+    }
+    if text.bytes().all(|b| b.is_ascii_digit()) {
+        return Some(text.to_owned());
+    }
+    let at = super::modes::date(text, sh.io.now())?;
+    Some(at.as_second().div_euclid(86_400).to_string())
+}
+
+const NO_SELINUX: &str = "-Z requires SELinux enabled kernel";
+
 fn useradd(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let mut wish = Wish::default();
-    let mut free = false;
-    let mut args = ctx.args.clone().into_iter().map(|a| show(&a));
-    let mut named = None;
-    while let Some(arg) = args.next() {
-        let (flag, inline) = match arg.split_once('=') {
-            Some((flag, value)) if flag.starts_with("--") => (flag.to_owned(), Some(value.to_owned())),
-            _ => (arg.clone(), None),
-        };
-        let mut value = || inline.clone().or_else(|| args.next()).unwrap_or_default();
-        match flag.as_str() {
-            "-u" | "--uid" => match value().parse() {
-                Ok(uid) => wish.uid = Some(uid),
-                Err(_) => {
-                    ctx.fail("invalid user ID");
-                    return Ok(3);
-                }
-            },
-            "-g" | "--gid" => {
-                let group = value();
-                match group_of(ctx.sh, &group) {
-                    Some(group) => wish.gid = Some(group.gid),
-                    None => {
-                        ctx.fail(&format!("group '{group}' does not exist"));
-                        return Ok(6);
-                    }
-                }
-            }
-            "-G" | "--groups" => {
-                for group in value().split(',') {
-                    if group_of(ctx.sh, group).is_none() {
-                        ctx.fail(&format!("group '{group}' does not exist"));
-                        return Ok(6);
-                    }
-                    wish.groups.push(group.to_owned());
-                }
-            }
-            "-d" | "--home-dir" | "--home" => wish.home = Some(value()),
-            "-b" | "--base-dir" | "-k" | "--skel" | "-K" | "--key" | "-e" | "--expiredate" | "-f"
-            | "--inactive" => {
-                value();
-            }
-            "-s" | "--shell" => wish.shell = Some(value()),
-            "-c" | "--comment" => wish.comment = value(),
-            "-p" | "--password" => wish.hash = Some(value()),
-            "-m" | "--create-home" => wish.make_home = true,
-            "-M" | "--no-create-home" => wish.make_home = false,
-            "-r" | "--system" => wish.system = true,
-            "-N" | "--no-user-group" => wish.no_group = true,
-            "-o" | "--non-unique" => free = true,
-            "-D" | "--defaults" => {
-                ctx.print("GROUP=100\nHOME=/home\nINACTIVE=-1\nEXPIRE=\nSHELL=/bin/sh\nSKEL=/etc/skel\nCREATE_MAIL_SPOOL=no\nLOG_INIT=yes\n");
-                return Ok(0);
-            }
-            "-U" | "--user-group" | "-l" | "--no-log-init" | "--badname" => {}
-            // Letters may stand together: -mr, -ou 0.
-            letters if letters.starts_with('-') && !letters.starts_with("--") && letters.len() > 2 => {
-                for letter in letters.chars().skip(1) {
-                    match letter {
-                        'm' => wish.make_home = true,
-                        'r' => wish.system = true,
-                        'o' => free = true,
-                        'N' => wish.no_group = true,
-                        'u' => wish.uid = args.next().and_then(|v| v.parse().ok()),
-                        's' => wish.shell = args.next(),
-                        'g' => wish.gid = args.next().and_then(|v| group_of(ctx.sh, &v)).map(|g| g.gid),
-                        _ => {}
-                    }
-                }
-            }
-            other if other.starts_with('-') => {
-                ctx.fail(&format!("unrecognized option '{other}'"));
-                return Ok(2);
-            }
-            _ => named = Some(arg),
+    const SPEC: Spec = Spec {
+        shorts: "b:c:d:De:f:Fg:G:hk:K:lmMNop:rR:P:s:u:UZ:",
+        longs: &[
+            ("badname", 200),
+            ("base-dir=", b'b'),
+            ("btrfs-subvolume-home", 201),
+            ("comment=", b'c'),
+            ("home-dir=", b'd'),
+            ("defaults", b'D'),
+            ("expiredate=", b'e'),
+            ("inactive=", b'f'),
+            ("gid=", b'g'),
+            ("groups=", b'G'),
+            ("skel=", b'k'),
+            ("key=", b'K'),
+            ("no-log-init", b'l'),
+            ("create-home", b'm'),
+            ("no-create-home", b'M'),
+            ("no-user-group", b'N'),
+            ("non-unique", b'o'),
+            ("password=", b'p'),
+            ("system", b'r'),
+            ("root=", b'R'),
+            ("prefix=", b'P'),
+            ("shell=", b's'),
+            ("uid=", b'u'),
+            ("user-group", b'U'),
+            ("selinux-user=", b'Z'),
+        ],
+    };
+    const USAGE: &[u8] = b"Usage: useradd [options] LOGIN\n       useradd -D\n       useradd -D [options]\n";
+    let parsed = match parse(&ctx.args, &SPEC) {
+        Ok(parsed) => parsed,
+        Err(why) => {
+            ctx.fail(&why);
+            ctx.err.extend_from_slice(USAGE);
+            return Ok(2);
+        }
+    };
+    let text = |letter: u8| parsed.value(letter).map(show);
+    let refuse = |ctx: &mut Ctx<'_>, what: String, status: i32| {
+        ctx.fail(&what);
+        Ok(status)
+    };
+    let mut wish = Wish {
+        comment: text(b'c').unwrap_or_default(),
+        home: text(b'd'),
+        shell: text(b's'),
+        hash: text(b'p'),
+        make_home: parsed.has(b'm') && !parsed.has(b'M'),
+        system: parsed.has(b'r'),
+        no_group: parsed.has(b'N'),
+        home_mode: 0o755,
+        inactive: text(b'f').filter(|days| days != "-1").unwrap_or_default(),
+        ..Wish::default()
+    };
+    if let Some(home) = wish.home.as_ref().filter(|home| !home.starts_with('/')) {
+        return refuse(ctx, format!("invalid home directory '{home}'"), 3);
+    }
+    if let Some(date) = text(b'e') {
+        match day(ctx.sh, &date) {
+            Some(days) => wish.expires = days,
+            None => return refuse(ctx, format!("invalid date '{date}'"), 3),
         }
     }
-    let Some(name) = named else {
-        ctx.err.extend_from_slice(
-            b"Usage: useradd [options] LOGIN\n       useradd -D\n       useradd -D [options]\n",
-        );
+    if let Some(group) = text(b'g') {
+        match group_of(ctx.sh, &group) {
+            Some(group) => wish.gid = Some(group.gid),
+            None => return refuse(ctx, format!("group '{group}' does not exist"), 6),
+        }
+    }
+    for group in text(b'G').unwrap_or_default().split(',').filter(|g| !g.is_empty()) {
+        if group_of(ctx.sh, group).is_none() {
+            return refuse(ctx, format!("group '{group}' does not exist"), 6);
+        }
+        wish.groups.push(group.to_owned());
+    }
+    if let Some(shell) = wish.shell.as_ref().filter(|s| !s.is_empty() && !s.starts_with('/')) {
+        return refuse(ctx, format!("invalid shell '{shell}'"), 3);
+    }
+    if let Some(uid) = text(b'u') {
+        match uid.parse() {
+            Ok(uid) => wish.uid = Some(uid),
+            Err(_) => return refuse(ctx, format!("invalid user ID '{uid}'"), 3),
+        }
+    }
+    if parsed.has(b'Z') {
+        return refuse(ctx, NO_SELINUX.to_owned(), 14);
+    }
+    if parsed.has(b'D') {
+        ctx.print("GROUP=100\nHOME=/home\nINACTIVE=-1\nEXPIRE=\nSHELL=/bin/sh\nSKEL=/etc/skel\nCREATE_MAIL_SPOOL=no\nLOG_INIT=yes\n");
+        return Ok(0);
+    }
+    let [name] = parsed.rest.as_slice() else {
+        ctx.err.extend_from_slice(USAGE);
         return Ok(2);
     };
+    let name = show(name);
     if !valid(&name) {
-        ctx.fail(&format!("invalid user name '{name}': use --badname to ignore"));
-        return Ok(3);
+        return refuse(ctx, format!("invalid user name '{name}': use --badname to ignore"), 3);
     }
     if user_of(ctx.sh, &name).is_some() {
-        ctx.fail(&format!("user '{name}' already exists"));
-        return Ok(9);
+        return refuse(ctx, format!("user '{name}' already exists"), 9);
     }
     if let Some(status) = root_only(ctx, PASSWD) {
         return Ok(status);
     }
     if let Some(uid) = wish.uid {
-        if !free && users(ctx.sh).iter().any(|u| u.uid == uid) {
-            ctx.fail(&format!("UID {uid} is not unique"));
-            return Ok(4);
+        if !parsed.has(b'o') && users(ctx.sh).iter().any(|u| u.uid == uid) {
+            return refuse(ctx, format!("UID {uid} is not unique"), 4);
         }
         if uid < 1000 && !wish.system {
             ctx.err.extend_from_slice(format!("useradd warning: {name}'s uid {uid} outside of the UID_MIN 1000 and UID_MAX 60000 range.\n").as_bytes());
@@ -286,6 +374,10 @@ fn userdel(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
         ctx.err.extend_from_slice(b"Usage: userdel [options] LOGIN\n");
         return Ok(2);
     };
+    if words.iter().any(|w| w == "-Z") {
+        ctx.fail(NO_SELINUX);
+        return Ok(14);
+    }
     let Some(user) = user_of(ctx.sh, &name) else {
         ctx.fail(&format!("user '{name}' does not exist"));
         return Ok(6);
@@ -316,9 +408,12 @@ pub(super) fn forget(sh: &Shell, user: &User) {
     let name = &user.name;
     edit(sh, PASSWD, name, |_| None);
     edit(sh, SHADOW, name, |_| None);
+    for file in SUBIDS {
+        edit(sh, file, name, |_| None);
+    }
     for group in groups(sh) {
         if group.name == *name && group.gid == user.gid && group.members.iter().all(|m| m == name) {
-            edit(sh, GROUP, name, |_| None);
+            drop_group(sh, name);
         } else if group.members.contains(name) {
             leave(sh, name, &group.name);
         }
@@ -339,107 +434,141 @@ pub(super) fn remove_tree(sh: &Shell, path: &str, depth: u32) {
 }
 
 fn usermod(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let mut changes: Vec<(String, String)> = Vec::new();
-    let mut named = None;
-    let mut args = ctx.args.clone().into_iter().map(|a| show(&a));
-    while let Some(arg) = args.next() {
-        match arg.as_str() {
-            "-L" | "--lock" => changes.push(("L".to_owned(), String::new())),
-            "-U" | "--unlock" => changes.push(("U".to_owned(), String::new())),
-            "-a" | "--append" | "-m" | "--move-home" | "-o" | "--non-unique" => {
-                changes.push((arg.trim_start_matches('-').chars().take(1).collect(), String::new()));
-            }
-            "--shell" | "--groups" | "--gid" | "--uid" | "--home" | "--login" | "--comment"
-            | "--password" => {
-                let key = match arg.as_str() {
-                    "--groups" => "G",
-                    "--gid" => "g",
-                    "--uid" => "u",
-                    "--home" => "d",
-                    "--login" => "l",
-                    "--comment" => "c",
-                    "--password" => "p",
-                    _ => "s",
-                };
-                changes.push((key.to_owned(), args.next().unwrap_or_default()));
-            }
-            flags if flags.starts_with('-') && !flags.starts_with("--") => {
-                for letter in flags.chars().skip(1) {
-                    let value = if "sGgudlcpef".contains(letter) {
-                        args.next().unwrap_or_default()
-                    } else {
-                        String::new()
-                    };
-                    changes.push((letter.to_string(), value));
-                }
-            }
-            _ => named = Some(arg),
-        }
-    }
-    let Some(name) = named else {
-        ctx.err.extend_from_slice(b"Usage: usermod [options] LOGIN\n");
-        return Ok(2);
+    const SPEC: Spec = Spec {
+        shorts: "abc:d:e:f:g:G:hl:LmoP:p:rR:s:u:Uv:V:w:W:Z:",
+        longs: &[
+            ("append", b'a'),
+            ("badname", b'b'),
+            ("comment=", b'c'),
+            ("home=", b'd'),
+            ("expiredate=", b'e'),
+            ("inactive=", b'f'),
+            ("gid=", b'g'),
+            ("groups=", b'G'),
+            ("login=", b'l'),
+            ("lock", b'L'),
+            ("move-home", b'm'),
+            ("non-unique", b'o'),
+            ("password=", b'p'),
+            ("prefix=", b'P'),
+            ("remove", b'r'),
+            ("root=", b'R'),
+            ("shell=", b's'),
+            ("uid=", b'u'),
+            ("unlock", b'U'),
+            ("selinux-user=", b'Z'),
+        ],
     };
+    let usage = |ctx: &mut Ctx<'_>, what: Option<&str>| {
+        if let Some(what) = what {
+            ctx.fail(what);
+        }
+        ctx.err.extend_from_slice(b"Usage: usermod [options] LOGIN\n");
+        Ok(2)
+    };
+    let parsed = match parse(&ctx.args, &SPEC) {
+        Ok(parsed) => parsed,
+        Err(why) => return usage(ctx, Some(&why)),
+    };
+    if parsed.has(b'Z') {
+        ctx.fail(NO_SELINUX);
+        return Ok(14);
+    }
+    let [name] = parsed.rest.as_slice() else { return usage(ctx, None) };
+    let name = show(name);
     let Some(user) = user_of(ctx.sh, &name) else {
         ctx.fail(&format!("user '{name}' does not exist"));
         return Ok(6);
     };
-    if changes.is_empty() {
-        ctx.err.extend_from_slice(b"usermod: no changes\n");
-        return Ok(0);
+    let has = |letter: u8| parsed.has(letter);
+    if parsed.given.is_empty() {
+        return usage(ctx, Some("no options"));
+    }
+    if has(b'a') && !has(b'G') {
+        return usage(ctx, Some("-a flag is only allowed with the -G flag"));
     }
     if let Some(status) = root_only(ctx, PASSWD) {
         return Ok(status);
     }
-    let appends = changes.iter().any(|(key, _)| key == "a");
-    for (key, value) in &changes {
+    let secret = system_file(ctx.sh, SHADOW)
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("{name}:")).map(|rest| rest.to_owned()))
+        .and_then(|rest| rest.split(':').next().map(str::to_owned))
+        .unwrap_or_default();
+    for (key, value) in &parsed.given {
+        let value = show(value);
         let sh = &*ctx.sh;
-        match key.as_str() {
-            "s" => edit(sh, PASSWD, &name, |f| set(f, 6, value)),
-            "d" => edit(sh, PASSWD, &name, |f| set(f, 5, value)),
-            "c" => edit(sh, PASSWD, &name, |f| set(f, 4, value)),
-            "u" => edit(sh, PASSWD, &name, |f| set(f, 2, value)),
-            "p" => edit(sh, SHADOW, &name, |f| set(f, 1, value)),
-            "L" => edit(sh, SHADOW, &name, |f| {
-                let old = f.get(1).cloned().unwrap_or_default();
-                set(f, 1, &format!("!{}", old.trim_start_matches('!')))
-            }),
-            "U" => edit(sh, SHADOW, &name, |f| {
-                let old = f.get(1).cloned().unwrap_or_default();
-                set(f, 1, old.trim_start_matches('!'))
-            }),
-            "g" => match group_of(sh, value) {
+        match key {
+            b's' => edit(sh, PASSWD, &name, |f| set(f, 6, &value)),
+            b'd' => {
+                edit(sh, PASSWD, &name, |f| set(f, 5, &value));
+                if has(b'm') {
+                    let root = Cred::root();
+                    let _ = sh.vfs().rename(&root, user.home.as_bytes(), value.as_bytes());
+                }
+            }
+            b'c' => edit(sh, PASSWD, &name, |f| set(f, 4, &value)),
+            b'u' => {
+                if !has(b'o') && users(sh).iter().any(|u| u.uid.to_string() == value && u.name != name) {
+                    ctx.fail(&format!("UID '{value}' already exists"));
+                    return Ok(4);
+                }
+                if value.parse::<u32>().is_err() {
+                    ctx.fail(&format!("invalid user ID '{value}'"));
+                    return Ok(3);
+                }
+                edit(sh, PASSWD, &name, |f| set(f, 2, &value));
+            }
+            b'p' => edit(sh, SHADOW, &name, |f| set(f, 1, &value)),
+            b'e' => match day(sh, &value) {
+                Some(days) => edit(sh, SHADOW, &name, |f| set(f, 7, &days)),
+                None => {
+                    ctx.fail(&format!("invalid date '{value}'"));
+                    return Ok(3);
+                }
+            },
+            b'f' => edit(sh, SHADOW, &name, |f| set(f, 6, if value == "-1" { "" } else { &value })),
+            b'L' => edit(sh, SHADOW, &name, |f| set(f, 1, &format!("!{}", secret.trim_start_matches('!')))),
+            b'U' if secret.trim_start_matches('!').is_empty() => {
+                ctx.fail("unlocking the user's password would result in a passwordless account.\nYou should set a password with usermod -p to unlock this user's password.");
+            }
+            b'U' => edit(sh, SHADOW, &name, |f| set(f, 1, secret.trim_start_matches('!'))),
+            b'g' => match group_of(sh, &value) {
                 Some(group) => edit(sh, PASSWD, &name, |f| set(f, 3, &group.gid.to_string())),
                 None => {
                     ctx.fail(&format!("group '{value}' does not exist"));
                     return Ok(6);
                 }
             },
-            "G" => {
+            b'G' => {
                 let wanted: Vec<&str> = value.split(',').filter(|g| !g.is_empty()).collect();
                 if let Some(bad) = wanted.iter().find(|g| group_of(sh, g).is_none()).map(|g| (*g).to_owned())
                 {
                     ctx.fail(&format!("group '{bad}' does not exist"));
                     return Ok(6);
                 }
-                if !appends {
+                if !has(b'a') && !has(b'r') {
                     for group in groups(sh).iter().filter(|g| g.members.contains(&name)) {
                         leave(sh, &name, &group.name);
                     }
                 }
                 for group in wanted.iter().filter_map(|g| group_of(sh, g)) {
-                    join(sh, &name, &group.name);
-                }
-            }
-            "l" => {
-                edit(sh, PASSWD, &name, |f| set(f, 0, value));
-                edit(sh, SHADOW, &name, |f| set(f, 0, value));
-                for group in groups(sh).iter().filter(|g| g.members.contains(&user.name)) {
-                    leave(sh, &user.name, &group.name);
-                    join(sh, value, &group.name);
+                    if has(b'r') { leave(sh, &name, &group.name) } else { join(sh, &name, &group.name) }
                 }
             }
             _ => {}
+        }
+    }
+    if let Some(new) = parsed.value(b'l').map(show) {
+        let sh = &*ctx.sh;
+        edit(sh, PASSWD, &name, |f| set(f, 0, &new));
+        edit(sh, SHADOW, &name, |f| set(f, 0, &new));
+        for file in SUBIDS {
+            edit(sh, file, &name, |f| set(f, 0, &new));
+        }
+        for group in groups(sh).iter().filter(|g| g.members.contains(&name)) {
+            leave(sh, &name, &group.name);
+            join(sh, &new, &group.name);
         }
     }
     Ok(0)
