@@ -1,8 +1,10 @@
 //! su and sudo.
 
 use super::accounts::{account, system_file};
+use super::find::command as command_of;
+use super::getopt::{Spec, parse};
 use super::registry::{Row, Waits, bin, waits};
-use super::runners::{start, subshell};
+use super::runners::subshell;
 use super::secrets::ask;
 use super::{Ctx, Need, run, show};
 use crate::shell::io::Stop;
@@ -52,50 +54,65 @@ fn turn_into(child: &mut Shell, other: &Account, login: bool, shell: &str) {
 }
 
 async fn su(sh: &mut Shell, name: &str, args: Vec<Vec<u8>>) -> Result<i32, Stop> {
-    let mut login = false;
-    let mut shell = None;
-    let mut command = None;
-    let mut rest = Vec::new();
-    let mut user = None;
-    let mut words = args.iter().map(|a| show(a));
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "-" | "-l" | "--login" => login = true,
-            "-s" | "--shell" => shell = words.next(),
-            "-c" | "--command" => command = words.next(),
-            "-u" if name == "runuser" => user = words.next(),
-            "-m" | "-p" | "--preserve-environment" | "-f" | "-P" | "--" => {}
-            other if other.starts_with("--command=") => {
-                command = Some(other.trim_start_matches("--command=").to_owned())
-            }
-            other if other.starts_with("--shell=") => {
-                shell = Some(other.trim_start_matches("--shell=").to_owned())
-            }
-            "-lc" => {
-                login = true;
-                command = words.next();
-            }
-            other if other.starts_with('-') => {
-                let letter = other.trim_start_matches('-').chars().next().unwrap_or('-');
-                sh.write(
-                    2,
-                    format!(
-                        "{name}: invalid option -- '{letter}'\nTry '{name} --help' for more information.\n"
-                    )
-                    .as_bytes(),
-                )?;
-                return Ok(1);
-            }
-            _ if user.is_none() => user = Some(word),
-            _ => rest.push(word.into_bytes()),
-        }
+    const LONGS: &[(&str, u8)] = &[
+        ("command=", b'c'),
+        ("session-command=", b'C'),
+        ("fast", b'f'),
+        ("group=", b'g'),
+        ("supp-group=", b'G'),
+        ("login", b'l'),
+        ("preserve-environment", b'm'),
+        ("pty", b'P'),
+        ("shell=", b's'),
+        ("user=", b'u'),
+        ("version", b'V'),
+        ("whitelist-environment=", b'w'),
+    ];
+    const SU: Spec = Spec { shorts: "c:C:fg:G:lmpPs:T:Vw:", longs: LONGS };
+    // With -u what follows is a command with options of its own.
+    const RUNUSER: Spec = Spec { shorts: "+c:C:fg:G:lmpPs:T:u:Vw:", longs: LONGS };
+    let direct =
+        name == "runuser" && args.iter().take(8).any(|a| a.starts_with(b"-u") || a.starts_with(b"--user"));
+    let parsed = match parse(&args, if direct { &RUNUSER } else { &SU }) {
+        Ok(parsed) => parsed,
+        Err(why) => return super::wrappers::refuse(sh, name, &why, 1).await,
+    };
+    if parsed.has(b'V') {
+        sh.write(1, format!("{name} from util-linux 2.38.1\n").as_bytes())?;
+        return Ok(0);
     }
-    let direct = name == "runuser" && args.iter().any(|a| a == b"-u");
-    let user = user.unwrap_or_else(|| "root".to_owned());
-    let Some(other) = account(sh, &user) else {
+    let keeps = parsed.has(b'm') || parsed.has(b'p');
+    let mut rest = parsed.rest.clone();
+    let mut login = parsed.has(b'l');
+    if rest.first().is_some_and(|a| a == b"-") {
+        login = true;
+        rest.remove(0);
+    }
+    let user = match parsed.value(b'u') {
+        Some(user) => Some(user.to_vec()),
+        None if rest.is_empty() => None,
+        None => Some(rest.remove(0)),
+    };
+    if direct && rest.is_empty() {
+        sh.write(2, b"runuser: no command was specified\n")?;
+        return Ok(1);
+    }
+    let shell = parsed.value(b's').map(show);
+    let command = parsed.value(b'c').or(parsed.value(b'C')).map(show);
+    let user = user.map_or_else(|| "root".to_owned(), |user| show(&user));
+    let Some(mut other) = account(sh, &user) else {
         sh.write(2, format!("{name}: user {user} does not exist or the user entry does not contain all the required fields\n").as_bytes())?;
         return Ok(1);
     };
+    if let Some(group) = parsed.value(b'g').map(show) {
+        match super::users::group_of(sh, &group) {
+            Some(found) => other.cred.gid = found.gid,
+            None => {
+                sh.write(2, format!("{name}: group {group} does not exist\n").as_bytes())?;
+                return Ok(1);
+            }
+        }
+    }
     if sh.account.cred.uid != 0 {
         if name == "runuser" {
             sh.write(2, b"runuser: may not be used by non-root users\n")?;
@@ -113,9 +130,13 @@ async fn su(sh: &mut Shell, name: &str, args: Vec<Vec<u8>>) -> Result<i32, Stop>
     let mut child = sh.fork()?;
     child.pid = sh.live().current();
     child.listed = child.pid;
-    turn_into(&mut child, &other, login, &shell);
+    if keeps && !login {
+        child.account = other.clone();
+    } else {
+        turn_into(&mut child, &other, login, &shell);
+    }
     if direct {
-        return Box::pin(start(&mut child, name, &rest)).await;
+        return Box::pin(command_of(&mut child, rest, "runuser: failed to execute")).await;
     }
     if shell.ends_with("/nologin") {
         child.write(1, b"This account is currently not available.\n")?;
@@ -123,6 +144,11 @@ async fn su(sh: &mut Shell, name: &str, args: Vec<Vec<u8>>) -> Result<i32, Stop>
     }
     if shell.ends_with("/false") {
         return Ok(1);
+    }
+    let there = child.vfs().access(&child.account.cred, shell.as_bytes(), 1);
+    if let Err(errno) = there {
+        child.write(2, format!("{name}: failed to execute {shell}: {errno}\n").as_bytes())?;
+        return Ok(if errno == crate::vfs::Errno::ENOENT { 127 } else { 126 });
     }
     let kind = if shell.ends_with("bash") { "bash" } else { "sh" };
     let mut inner = Vec::new();
@@ -168,53 +194,70 @@ fn rule(sh: &Shell, user: &Account) -> Option<bool> {
         .next_back()
 }
 
+/// What sudo 1.9.13 prints where it is not told what to do, broken at 80 columns.
+const USAGE: &str = "usage: sudo -h | -K | -k | -V\nusage: sudo -v [-ABkNnS] [-g group] [-h host] [-p prompt] [-u user]\nusage: sudo -l [-ABkNnS] [-g group] [-h host] [-p prompt] [-U user] [-u user]\n            [command [arg ...]]\nusage: sudo [-ABbEHkNnPS] [-r role] [-t type] [-C num] [-D directory] [-g\n            group] [-h host] [-p prompt] [-R directory] [-T timeout] [-u user]\n            [VAR=value] [-i | -s] [command [arg ...]]\nusage: sudo -e [-ABkNnS] [-r role] [-t type] [-C num] [-D directory] [-g group]\n            [-h host] [-p prompt] [-R directory] [-T timeout] [-u user] file ...\n";
+
 async fn sudo(sh: &mut Shell, _name: &str, args: Vec<Vec<u8>>) -> Result<i32, Stop> {
-    let mut words = args.iter().map(|a| show(a)).collect::<Vec<_>>().into_iter().peekable();
-    let (mut login, mut shell, mut list, mut quiet, mut stdin, mut validate) =
-        (false, false, false, false, false, false);
-    let mut user = "root".to_owned();
-    let mut command: Vec<Vec<u8>> = Vec::new();
-    while let Some(word) = words.next() {
-        if !word.starts_with('-') || word == "-" {
-            if word.contains('=') && command.is_empty() {
-                continue;
-            }
-            command.push(word.into_bytes());
-            command.extend(words.map(String::into_bytes));
-            break;
+    const SPEC: Spec = Spec {
+        shorts: "+AbBC:D:Eeg:Hh::iKklNnPp:R:r:SsT:t:U:u:Vv",
+        longs: &[
+            ("askpass", b'A'),
+            ("background", b'b'),
+            ("bell", b'B'),
+            ("close-from=", b'C'),
+            ("chdir=", b'D'),
+            ("preserve-env?", b'E'),
+            ("edit", b'e'),
+            ("group=", b'g'),
+            ("set-home", b'H'),
+            ("help", 200),
+            ("host=", 201),
+            ("login", b'i'),
+            ("remove-timestamp", b'K'),
+            ("reset-timestamp", b'k'),
+            ("list", b'l'),
+            ("no-update", b'N'),
+            ("non-interactive", b'n'),
+            ("preserve-groups", b'P'),
+            ("prompt=", b'p'),
+            ("stdin", b'S'),
+            ("shell", b's'),
+            ("other-user=", b'U'),
+            ("user=", b'u'),
+            ("version", b'V'),
+            ("validate", b'v'),
+        ],
+    };
+    let parsed = match parse(&args, &SPEC) {
+        Ok(parsed) => parsed,
+        Err(why) => {
+            sh.write(2, format!("sudo: {why}\n{USAGE}").as_bytes())?;
+            return Ok(1);
         }
-        match word.as_str() {
-            "-u" | "--user" => user = words.next().unwrap_or_default(),
-            "-g" | "-p" | "-C" | "-h" | "-U" | "-r" | "-t" | "-T" | "-D" => {
-                words.next();
-            }
-            "-V" | "--version" => {
-                sh.write(1, b"Sudo version 1.9.13p3\nSudoers policy plugin version 1.9.13p3\nSudoers file grammar version 50\nSudoers I/O plugin version 1.9.13p3\nSudoers audit plugin version 1.9.13p3\n")?;
-                return Ok(0);
-            }
-            "--" => {}
-            "-k" | "-K" => {
-                sh.live().sudo = None;
-            }
-            flags => {
-                for letter in flags.chars().skip(1) {
-                    match letter {
-                        'i' => login = true,
-                        's' => shell = true,
-                        'l' => list = true,
-                        'n' => quiet = true,
-                        'S' => stdin = true,
-                        'v' => validate = true,
-                        'u' => user = words.next().unwrap_or_default(),
-                        'E' | 'H' | 'b' | 'A' | 'P' => {}
-                        _ => {}
-                    }
-                }
-            }
+    };
+    if parsed.has(b'V') {
+        sh.write(1, b"Sudo version 1.9.13p3\nSudoers policy plugin version 1.9.13p3\nSudoers file grammar version 50\nSudoers I/O plugin version 1.9.13p3\nSudoers audit plugin version 1.9.13p3\n")?;
+        return Ok(0);
+    }
+    let has = |letter: u8| parsed.has(letter);
+    let (login, shell, list, quiet, stdin, validate) =
+        (has(b'i'), has(b's'), has(b'l'), has(b'n'), has(b'S'), has(b'v'));
+    let user = parsed.value(b'u').map_or_else(|| "root".to_owned(), show);
+    let mut command = parsed.rest.clone();
+    let mut given: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    while let Some(at) = command.first().and_then(|w| w.iter().position(|b| *b == b'=')) {
+        let word = command.remove(0);
+        given.push((word.get(..at).unwrap_or(&[]).to_vec(), word.get(at + 1..).unwrap_or(&[]).to_vec()));
+    }
+    if has(b'k') || has(b'K') {
+        sh.live().sudo = None;
+        if command.is_empty() && !login && !shell && !list && !validate {
+            return Ok(0);
         }
     }
-    if command.is_empty() && !login && !shell && !list && !validate {
-        sh.write(2, b"usage: sudo -h | -K | -k | -V\nusage: sudo -v [-ABkNnS] [-g group] [-h host] [-p prompt] [-u user]\nusage: sudo -l [-ABkNnS] [-g group] [-h host] [-p prompt] [-U user] [-u user] [command [arg ...]]\nusage: sudo [-ABbEHkNnPS] [-r role] [-t type] [-C num] [-D directory] [-g group] [-h host] [-p prompt] [-R directory] [-T timeout] [-u user] [VAR=value] [-i | -s] [command [arg ...]]\nusage: sudo -e [-ABkNnS] [-r role] [-t type] [-C num] [-D directory] [-g group] [-h host] [-p prompt] [-R directory] [-T timeout] [-u user] file ...\n")?;
+    let aimless = command.is_empty() && !login && !shell && !list && !validate;
+    if aimless || (list && command.is_empty() && has(b'u')) {
+        sh.write(2, USAGE.as_bytes())?;
         return Ok(1);
     }
     let own = sh.account.clone();
@@ -276,19 +319,33 @@ async fn sudo(sh: &mut Shell, _name: &str, args: Vec<Vec<u8>>) -> Result<i32, St
     if validate {
         return Ok(0);
     }
+    let asked = user.clone();
     let by_number = user
         .strip_prefix('#')
         .and_then(|n| n.parse::<u32>().ok())
         .map(|uid| super::accounts::user_name(sh, uid));
     let user = by_number.unwrap_or(user);
-    let Some(other) = account(sh, &user) else {
-        sh.write(
-            2,
-            format!("sudo: unknown user {user}\nsudo: error initializing audit plugin sudoers_audit\n")
-                .as_bytes(),
-        )?;
+    let Some(mut other) = account(sh, &user) else {
+        let more =
+            if asked.starts_with('#') { "" } else { "sudo: error initializing audit plugin sudoers_audit\n" };
+        sh.write(2, format!("sudo: unknown user {asked}\n{more}").as_bytes())?;
         return Ok(1);
     };
+    if let Some(group) = parsed.value(b'g').map(show) {
+        match super::users::group_of(sh, group.trim_start_matches('#')) {
+            Some(found) => other.cred.gid = found.gid,
+            None => {
+                sh.write(
+                    2,
+                    format!(
+                        "sudo: unknown group {group}\nsudo: error initializing audit plugin sudoers_audit\n"
+                    )
+                    .as_bytes(),
+                )?;
+                return Ok(1);
+            }
+        }
+    }
     let mut child = sh.fork()?;
     child.pid = sh.live().current();
     child.listed = child.pid;
@@ -304,6 +361,37 @@ async fn sudo(sh: &mut Shell, _name: &str, args: Vec<Vec<u8>>) -> Result<i32, St
     ] {
         child.set_exported(name.as_bytes(), value.as_bytes());
     }
+    for (name, value) in given {
+        child.set_exported(&name, &value);
+    }
+    if let Some(dir) = parsed.value(b'D') {
+        let path = crate::vfs::join(&sh.cwd, dir);
+        let there = sh.vfs().readdir(&other.cred, &path);
+        if let Err(errno) = there {
+            sh.write(2, format!("sudo: unable to change directory to {}: {errno}\n", show(dir)).as_bytes())?;
+            return Ok(1);
+        }
+        child.cwd = path;
+    }
+    if has(b'e') {
+        let Some(file) = command.first() else { return Ok(1) };
+        let path = crate::vfs::join(&sh.cwd, file);
+        let dir = crate::vfs::split(&path).0.to_vec();
+        let there = sh.vfs().stat(&other.cred, &dir);
+        if let Err(errno) = there {
+            sh.write(2, format!("sudo: {}: {errno}\n", show(file)).as_bytes())?;
+            return Ok(1);
+        }
+        let editor = sh.get(b"SUDO_EDITOR").or_else(|| sh.get(b"EDITOR"));
+        command.insert(0, editor.unwrap_or_else(|| b"/usr/bin/editor".to_vec()));
+    }
+    let whole = command.first().map(|program| {
+        let path = super::find(&child, program).map_or_else(|| program.clone(), String::into_bytes);
+        let words: Vec<&[u8]> =
+            std::iter::once(path.as_slice()).chain(command.iter().skip(1).map(Vec::as_slice)).collect();
+        words.join(&b' ')
+    });
+    child.set_exported(b"SUDO_COMMAND", &whole.unwrap_or_else(|| own_shell.clone().into_bytes()));
     let Some(program) = command.first().cloned() else {
         let kind = if own_shell.ends_with("bash") { "bash" } else { "sh" };
         return Box::pin(subshell(&mut child, kind, Vec::new())).await;
@@ -312,7 +400,12 @@ async fn sudo(sh: &mut Shell, _name: &str, args: Vec<Vec<u8>>) -> Result<i32, St
         let line = command.join(&b' ');
         return Box::pin(subshell(&mut child, "bash", vec![b"-c".to_vec(), line])).await;
     }
-    if !program.contains(&b'/') && super::find(&child, &program).is_none() {
+    let missing = if program.contains(&b'/') {
+        child.vfs().stat(&child.account.cred, &crate::vfs::join(&child.cwd, &program)).is_err()
+    } else {
+        super::find(&child, &program).is_none()
+    };
+    if missing {
         child.write(2, format!("sudo: {}: command not found\n", show(&program)).as_bytes())?;
         return Ok(1);
     }

@@ -1,5 +1,6 @@
 //! crontab and at: what is to run later is kept where cron and atd look for it.
 
+use super::getopt::{Spec, parse};
 use super::registry::{Row, Waits, bin, waits};
 use super::{Ctx, Need, has_flag, show};
 use crate::shell::Shell;
@@ -38,30 +39,30 @@ fn keep(sh: &mut Shell, path: &str, owner: (u32, u32), mode: u32, text: &[u8]) -
 }
 
 async fn crontab(sh: &mut Shell, _name: &str, args: Vec<Vec<u8>>) -> Result<i32, Stop> {
-    let words: Vec<String> = args.iter().map(|a| show(a)).collect();
-    let mut user = sh.account.name.clone();
-    let mut act = None;
-    let mut file = None;
-    let mut words = words.into_iter();
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "-u" => match words.next() {
-                Some(other) if sh.account.cred.uid == 0 || other == user => user = other,
-                Some(_) => {
-                    sh.write(2, b"must be privileged to use -u\n")?;
-                    return Ok(1);
-                }
-                None => return usage(sh, "option requires an argument -- 'u'"),
-            },
-            "-l" | "-e" | "-r" => act = Some(word),
-            "-i" => {}
-            "-ri" | "-ir" => act = Some("-r".to_owned()),
-            "-" => file = Some(word),
-            _ if word.starts_with('-') => {
-                return usage(sh, &format!("invalid option -- '{}'", word.get(1..2).unwrap_or("")));
-            }
-            _ => file = Some(word),
+    const SPEC: Spec = Spec { shorts: "u:lerin", longs: &[] };
+    let parsed = match parse(&args, &SPEC) {
+        Ok(parsed) => parsed,
+        Err(why) => {
+            sh.write(2, format!("crontab: {why}\n").as_bytes())?;
+            return usage(sh, "unrecognized option");
         }
+    };
+    let mut user = sh.account.name.clone();
+    if let Some(other) = parsed.value(b'u').map(show) {
+        if sh.account.cred.uid != 0 && other != user {
+            sh.write(2, b"must be privileged to use -u\n")?;
+            return Ok(1);
+        }
+        user = other;
+    }
+    let acts: Vec<u8> = parsed.given.iter().map(|g| g.0).filter(|l| b"ler".contains(l)).collect();
+    if acts.len() > 1 {
+        return usage(sh, "only one operation permitted");
+    }
+    let act = acts.first().map(|letter| format!("-{}", char::from(*letter)));
+    let file = parsed.rest.first().map(|name| show(name));
+    if act.is_some() && file.is_some() {
+        return usage(sh, "no arguments permitted after this option");
     }
     let Some(account) = super::accounts::account(sh, &user) else {
         sh.write(2, format!("crontab:  user `{user}' unknown\n").as_bytes())?;
@@ -140,7 +141,7 @@ fn none(sh: &mut Shell, user: &str) -> Result<i32, Stop> {
 
 fn usage(sh: &mut Shell, what: &str) -> Result<i32, Stop> {
     let text = format!(
-        "crontab: {what}\ncrontab: usage error: unrecognized option\nusage:\tcrontab [-u user] file\n\tcrontab [ -u user ] [ -i ] {{ -e | -l | -r }}\n\t\t(default operation is replace, per 1003.2)\n\t-e\t(edit user's crontab)\n\t-l\t(list user's crontab)\n\t-r\t(delete user's crontab)\n\t-i\t(prompt before deleting user's crontab)\n"
+        "crontab: usage error: {what}\nusage:\tcrontab [-u user] [-n] file\n\tcrontab [ -u user ] [ -i ] {{ -e | -l | -r }}\n\t\t(default operation is replace, per 1003.2)\n\t-e\t(edit user's crontab)\n\t-l\t(list user's crontab)\n\t-r\t(delete user's crontab)\n\t-i\t(prompt before deleting user's crontab)\n"
     );
     sh.write(2, text.as_bytes())?;
     Ok(1)
@@ -149,7 +150,8 @@ fn usage(sh: &mut Shell, what: &str) -> Result<i32, Stop> {
 fn install(sh: &mut Shell, user: &str, from: &str, text: &[u8], uid: u32) -> Result<i32, Stop> {
     for (number, line) in show(text).lines().enumerate() {
         if let Some(why) = fault(line) {
-            let text = format!("\"{from}\":{}: {why}\nerrors in crontab file, can't install.\n", number + 1);
+            // cron counts the line ends before what it stumbled over.
+            let text = format!("\"{from}\":{number}: {why}\nerrors in crontab file, can't install.\n");
             sh.write(2, text.as_bytes())?;
             return Ok(1);
         }

@@ -32,6 +32,55 @@ pub(super) fn files(package: &str) -> Vec<String> {
     all
 }
 
+/// What follows an error in how dpkg was called.
+const HELP: &str = "\nType dpkg --help for help about installing and deinstalling packages [*];\nUse 'apt' or 'aptitude' for user-friendly package management;\nType dpkg -Dhelp for a list of dpkg debug flag values;\nType dpkg --force-help for a list of forcing options;\nType dpkg-deb --help for help about manipulating *.deb files;\n\nOptions marked [*] produce a lot of output - pipe it through 'less' or 'more' !\n";
+
+/// The order of two versions: epoch, upstream version, revision (Debian Policy 5.6.12).
+fn compare(a: &str, b: &str) -> std::cmp::Ordering {
+    let parts = |text: &str| {
+        let (epoch, rest) = text.split_once(':').unwrap_or(("0", text));
+        let (upstream, revision) = rest.rsplit_once('-').unwrap_or((rest, ""));
+        (epoch.parse::<u32>().unwrap_or(0), upstream.to_owned(), revision.to_owned())
+    };
+    let (a, b) = (parts(a), parts(b));
+    a.0.cmp(&b.0).then_with(|| part_order(&a.1, &b.1)).then_with(|| part_order(&a.2, &b.2))
+}
+
+/// Turns of characters that are no digits and of numbers; a tilde comes before the end.
+fn part_order(a: &str, b: &str) -> std::cmp::Ordering {
+    let weight = |c: Option<&u8>| match c {
+        Some(b'~') => -1,
+        Some(c) if c.is_ascii_digit() => 0,
+        None => 0,
+        Some(c) if c.is_ascii_alphabetic() => i32::from(*c),
+        Some(c) => i32::from(*c) + 256,
+    };
+    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
+    while !a.is_empty() || !b.is_empty() {
+        while a.first().is_some_and(|c| !c.is_ascii_digit()) || b.first().is_some_and(|c| !c.is_ascii_digit())
+        {
+            let order = weight(a.first()).cmp(&weight(b.first()));
+            if order.is_ne() {
+                return order;
+            }
+            (a, b) = (a.get(1..).unwrap_or(&[]), b.get(1..).unwrap_or(&[]));
+        }
+        let number = |text: &mut &[u8]| {
+            let digits = text.iter().take_while(|c| c.is_ascii_digit()).count();
+            let (head, tail) = text.split_at_checked(digits).unwrap_or((text, b""));
+            *text = tail;
+            let zeros = head.iter().take_while(|c| **c == b'0').count();
+            head.get(zeros..).unwrap_or(&[]).to_vec()
+        };
+        let (x, y) = (number(&mut a), number(&mut b));
+        let order = x.len().cmp(&y.len()).then_with(|| x.cmp(&y));
+        if order.is_ne() {
+            return order;
+        }
+    }
+    std::cmp::Ordering::Equal
+}
+
 fn dpkg(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     let words: Vec<String> = ctx.args.iter().map(|a| show(a)).collect();
     let (action, operands): (Vec<&String>, Vec<&String>) = words.iter().partition(|w| w.starts_with('-'));
@@ -56,7 +105,10 @@ fn dpkg(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     let known = all(ctx.sh);
     let find = |name: &str| known.iter().find(|p| p.name == name.split(':').next().unwrap_or(name));
     if is(&["--get-selections"]) {
-        for p in &known {
+        for pattern in operands.iter().filter(|w| !known.iter().any(|p| fits(w, &p.name))) {
+            ctx.err.extend_from_slice(format!("dpkg: no packages found matching {pattern}\n").as_bytes());
+        }
+        for p in known.iter().filter(|p| operands.is_empty() || operands.iter().any(|w| fits(w, &p.name))) {
             let name = p.full_name();
             let tabs = "\t".repeat(6usize.saturating_sub(name.len() / 8).max(1));
             ctx.print(&format!("{name}{tabs}install\n"));
@@ -116,7 +168,33 @@ fn dpkg(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     if is(&["-i", "--install", "-r", "--remove", "-P", "--purge", "--unpack"]) {
         return Ok(change(ctx, is(&["-i", "--install", "--unpack"]), &operands));
     }
-    ctx.err.extend_from_slice(b"dpkg: error: need an action option\n\nType dpkg --help for help about installing and deinstalling packages [*];\nUse 'apt' or 'aptitude' for user-friendly package management;\nType dpkg -Dhelp for a list of dpkg debug flag values;\nType dpkg --force-help for a list of forcing options;\nType dpkg-deb --help for help about manipulating *.deb files;\n\nOptions marked [*] produce a lot of output - pipe it through 'less' or 'more' !\n");
+    if is(&["--compare-versions"]) {
+        let [a, relation, b] = operands.as_slice() else {
+            ctx.err.extend_from_slice(format!("dpkg: error: --compare-versions takes three arguments: <version> <relation> <version>\n{HELP}").as_bytes());
+            return Ok(2);
+        };
+        let order = compare(a, b);
+        let holds = match relation.as_str() {
+            "lt" | "lt-nl" | "<<" => order.is_lt(),
+            "le" | "le-nl" | "<" | "<=" => order.is_le(),
+            "eq" | "=" => order.is_eq(),
+            "ne" => order.is_ne(),
+            "ge" | "ge-nl" | ">" | ">=" => order.is_ge(),
+            "gt" | "gt-nl" | ">>" => order.is_gt(),
+            _ => {
+                ctx.err.extend_from_slice(
+                    format!("dpkg: error: --compare-versions bad relation\n{HELP}").as_bytes(),
+                );
+                return Ok(2);
+            }
+        };
+        return Ok(i32::from(!holds));
+    }
+    if let Some(option) = action.first() {
+        ctx.err.extend_from_slice(format!("dpkg: error: unknown option {option}\n{HELP}").as_bytes());
+        return Ok(2);
+    }
+    ctx.err.extend_from_slice(format!("dpkg: error: need an action option\n{HELP}").as_bytes());
     Ok(2)
 }
 
@@ -257,7 +335,10 @@ fn change(ctx: &mut Ctx<'_>, install: bool, operands: &[&String]) -> i32 {
         return 2;
     }
     let Some(name) = operands.first() else {
-        ctx.err.extend_from_slice(b"dpkg: error: --install needs at least one package archive file argument\n\nType dpkg --help for help about installing and deinstalling packages [*];\n");
+        ctx.err.extend_from_slice(
+            format!("dpkg: error: --install needs at least one package archive file argument\n{HELP}")
+                .as_bytes(),
+        );
         return 2;
     };
     if !install {

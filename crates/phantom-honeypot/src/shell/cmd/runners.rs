@@ -7,7 +7,7 @@ use super::find::command;
 use super::getopt::{Parsed, Spec, parse};
 use super::registry::{Row, Waits, helper, twin, waits};
 use super::wrappers::{duration, refuse};
-use super::{find, run, show, system};
+use super::{show, system};
 use crate::shell::Shell;
 use crate::shell::io::{BUFFER, Desc, Stop};
 use crate::shell::transfer;
@@ -250,16 +250,6 @@ async fn nohup(sh: &mut Shell, name: &str, args: Vec<Vec<u8>>) -> Result<i32, St
         sh.write(2, format!("nohup: {}\n", said.join(" and ")).as_bytes())?;
     }
     Box::pin(command(&mut child, parsed.rest, "nohup")).await
-}
-
-/// execvp(3) of a command by a program called `by`, which words the failure as coreutils do.
-pub(super) async fn start(sh: &mut Shell, by: &str, command: &[Vec<u8>]) -> Result<i32, Stop> {
-    let Some((program, args)) = command.split_first() else { return Ok(0) };
-    if !program.contains(&b'/') && find(sh, program).is_none() {
-        sh.write(2, format!("{by}: ‘{}’: No such file or directory\n", show(program)).as_bytes())?;
-        return Ok(127);
-    }
-    Box::pin(run(sh, program, args.to_vec())).await
 }
 
 /// sh, bash and dash.
