@@ -150,7 +150,7 @@ fn tables_of_cron_are_kept() {
     );
     check("(crontab -l 2>/dev/null; echo '@reboot /tmp/x') | crontab -; crontab -l", "@reboot /tmp/x\n");
     let (_, err, status) = run("echo 'x * * * * id' | crontab -");
-    assert_eq!((err.as_str(), status), ("\"-\":1: bad minute\nerrors in crontab file, can't install.\n", 1));
+    assert_eq!((err.as_str(), status), ("\"-\":0: bad minute\nerrors in crontab file, can't install.\n", 1));
     check("echo id | at now + 1 hour 2>/dev/null; atq | cut -f1; at -c 1 | tail -1; atrm 1; atq", "1\nid\n");
 }
 
