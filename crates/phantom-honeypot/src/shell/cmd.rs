@@ -28,6 +28,7 @@ mod journal;
 mod kernel;
 mod lists;
 mod logins;
+mod ls;
 mod modes;
 mod more;
 mod network;

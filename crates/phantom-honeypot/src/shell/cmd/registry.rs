@@ -24,6 +24,7 @@ const TABLES: &[&[Row]] = &[
     super::dpkg::PROGRAMS,
     super::dump::PROGRAMS,
     super::files::PROGRAMS,
+    super::ls::PROGRAMS,
     super::find::PROGRAMS,
     super::firewall::PROGRAMS,
     super::grep::PROGRAMS,
