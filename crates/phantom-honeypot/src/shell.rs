@@ -26,7 +26,7 @@ pub use io::SharedVfs;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use phantom_core::Timestamp;
 use phantom_image::Image;
@@ -162,6 +162,9 @@ pub struct Visitor {
 
 /// Steps (commands, loop turns, expansions) one line may take in one turn before it is killed.
 const STEPS: u64 = 100_000;
+/// What is written to a pipe, or to a substitution.
+type Filled = Arc<Mutex<Vec<u8>>>;
+
 /// Steps after which a line rests, so that other sessions have their turn.
 const TURN: u64 = 20_000;
 /// Steps of a line in all its turns.
@@ -252,7 +255,7 @@ pub struct Shell {
     /// Place within the argument that getopts is at.
     getopts_at: usize,
     /// `>(...)` that wait for what is written to them.
-    after: Vec<(u32, Arc<ast::Node>)>,
+    after: Vec<(Filled, Arc<ast::Node>)>,
     /// A command was substituted in the words of the command that runs.
     substituted: bool,
     /// The redirections of the command that runs stay: `exec`.

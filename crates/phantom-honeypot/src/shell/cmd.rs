@@ -9,6 +9,7 @@ mod awk;
 mod become_user;
 mod columns;
 mod compare;
+mod copy;
 mod cron;
 mod ctx;
 mod digest;

@@ -302,8 +302,9 @@ impl Shell {
         let fd = (0..=63).rev().find(|fd| !self.fds.contains_key(fd)).unwrap_or(63);
         if out {
             // What is written there is read when the command that writes is done.
-            self.fds.insert(fd, Desc::Pipe(Arc::new(Mutex::new(Vec::new()))));
-            self.after.push((fd, Arc::clone(body)));
+            let buffer = Arc::new(Mutex::new(Vec::new()));
+            self.fds.insert(fd, Desc::Pipe(Arc::clone(&buffer)));
+            self.after.push((buffer, Arc::clone(body)));
         } else {
             let buffer = Arc::new(Mutex::new(Vec::new()));
             let mut child = self.fork()?;

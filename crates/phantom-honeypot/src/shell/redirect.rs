@@ -257,6 +257,11 @@ impl Shell {
         }
     }
 
+    /// Whether a path names an open descriptor.
+    pub(super) fn is_descriptor(&self, path: &[u8]) -> bool {
+        self.descriptor(path).is_some_and(|fd| self.fds.contains_key(&fd))
+    }
+
     /// What can be read under a name in /dev/fd.
     pub(super) fn descriptor_content(&self, path: &[u8]) -> Option<Vec<u8>> {
         match self.fds.get(&self.descriptor(path)?)? {

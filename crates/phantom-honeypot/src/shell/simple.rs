@@ -60,8 +60,7 @@ impl Shell {
 
     /// Feeds `>(...)` what was written there.
     async fn run_after(&mut self, held: usize) -> Result<(), Stop> {
-        for (fd, body) in self.after.split_off(held) {
-            let Some(Desc::Pipe(buffer)) = self.fds.get(&fd).cloned() else { continue };
+        for (buffer, body) in self.after.split_off(held) {
             let bytes = std::mem::take(&mut *buffer.lock().unwrap_or_else(PoisonError::into_inner));
             let mut child = self.fork()?;
             child.fds.insert(0, Desc::Input(Arc::new(Mutex::new(bytes.into()))));

@@ -29,7 +29,7 @@ macro_rules! groups {
         })*
     };
 }
-groups! { archives awk bash builtins dash files grammar grep ls plain sed sort }
+groups! { archives awk bash builtins copy dash files grammar grep ls plain sed sort }
 
 /// Lines that differ, each behind a comment that says why.
 const DIFFERENCES: &str = include_str!("tools/differences.txt");

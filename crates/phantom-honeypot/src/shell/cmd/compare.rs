@@ -174,6 +174,9 @@ fn diff(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
         text: parsed.has(b'a'),
     };
     let kind = |ctx: &Ctx<'_>, name: &[u8]| {
+        if ctx.sh.is_descriptor(name) {
+            return Ok(Kind::File);
+        }
         let path = ctx.path(name);
         let found = ctx.sh.vfs().stat(&ctx.sh.account.cred, &path);
         found.map(|s| s.kind)

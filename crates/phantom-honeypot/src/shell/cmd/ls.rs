@@ -26,6 +26,11 @@ pub(super) const PROGRAMS: &[Row] = &[
     bin("vdir", "coreutils", 151_344, ls),
 ];
 
+/// A name as error messages of GNU programs show it.
+pub(super) fn quoted(name: &[u8]) -> Vec<u8> {
+    quote(name, Style::ShellEscapeAlways)
+}
+
 /// Entries that one call shows.
 const ENTRIES: usize = 100_000;
 /// Half a year of 365.2425 days: times older, or later than now, show their year.

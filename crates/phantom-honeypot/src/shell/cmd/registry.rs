@@ -23,6 +23,7 @@ const TABLES: &[&[Row]] = &[
     super::disks::PROGRAMS,
     super::dpkg::PROGRAMS,
     super::dump::PROGRAMS,
+    super::copy::PROGRAMS,
     super::files::PROGRAMS,
     super::ls::PROGRAMS,
     super::find::PROGRAMS,
