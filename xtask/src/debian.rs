@@ -64,11 +64,18 @@ enum How {
 }
 
 /// A line of the script.
-struct Step<'a> {
+pub(crate) struct Step<'a> {
     text: &'a str,
     how: How,
     /// Why it differs, if it is known to.
     reason: Option<&'a str>,
+}
+
+impl<'a> Step<'a> {
+    /// One whose output and status count.
+    pub(crate) fn exact(text: &'a str) -> Self {
+        Self { text, how: How::Exact, reason: None }
+    }
 }
 
 /// Compares, and fails on a difference that the script does not list and on a listed one that is no more.
@@ -80,18 +87,32 @@ pub(crate) fn judge() -> Result<()> {
     let steps = parse(&script)?;
     let input = program(&steps);
     let debian = bootstrap()?;
+    let facts = facts()?;
+    let real = run_real(&debian, &facts, &input)?;
+    let ours = run(command(example()?), &input)?;
+    report(&steps, &results(&real), &results(&ours))
+}
+
+/// The honeypot's shell as a program of its own.
+fn example() -> Result<PathBuf> {
+    Ok(target()?.join("debug/examples/shell"))
+}
+
+/// Full host name and users of the persona.
+pub(crate) fn facts() -> Result<String> {
     check(cargo().args(["build", "-q", "-p", "phantom-honeypot", "--example", "shell"]))?;
-    let example = target()?.join("debug/examples/shell");
-    let facts = output(command(&example).arg("--facts"))?;
+    output(command(example()?).arg("--facts"))
+}
+
+/// What a program says in a copy of the root with the persona's name and users.
+pub(crate) fn run_real(debian: &Path, facts: &str, input: &str) -> Result<String> {
     let (fqdn, users) = facts.trim().split_once('\n').context("the persona has no users")?;
     let mut real = Command::new("unshare");
     real.args(["--mount", "--uts", "--net", "--pid", "--ipc", "--fork", "--propagation", "private"])
         .args(["sh", "-c", ENTER, "enter"])
-        .arg(&debian)
+        .arg(debian)
         .args([fqdn, users]);
-    let real = run(real, &input)?;
-    let ours = run(command(&example), &input)?;
-    report(&steps, &results(&real), &results(&ours))
+    run(real, input)
 }
 
 fn parse(script: &str) -> Result<Vec<Step<'_>>> {
@@ -114,7 +135,7 @@ fn parse(script: &str) -> Result<Vec<Step<'_>>> {
 }
 
 /// The script as it is fed: each step without input, both streams in one, and a mark with its status behind it.
-fn program(steps: &[Step<'_>]) -> String {
+pub(crate) fn program(steps: &[Step<'_>]) -> String {
     let mut program = String::new();
     for (number, step) in steps.iter().enumerate() {
         let quoted = step.text.replace('\'', r"'\''");
@@ -124,7 +145,7 @@ fn program(steps: &[Step<'_>]) -> String {
 }
 
 /// Makes the root once.
-fn bootstrap() -> Result<PathBuf> {
+pub(crate) fn bootstrap() -> Result<PathBuf> {
     let place = root().join("target/debian-12");
     if !place.is_dir() {
         println!("making a Debian 12 root with debootstrap (once, some minutes)");
@@ -167,7 +188,7 @@ fn run(mut program: Command, input: &str) -> Result<String> {
 }
 
 /// Output and status by the number of the step.
-fn results(text: &str) -> BTreeMap<usize, (String, String)> {
+pub(crate) fn results(text: &str) -> BTreeMap<usize, (String, String)> {
     let (mut results, mut from) = (BTreeMap::new(), 0);
     while let Some(at) = text[from..].find("@@ ").map(|at| at + from) {
         let line = text[at..].lines().next().unwrap_or_default();

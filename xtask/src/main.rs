@@ -11,6 +11,7 @@ mod postgres;
 mod run;
 mod shell;
 mod test;
+mod transcripts;
 mod web;
 
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ usage: cargo xtask COMMAND
   bench [NAME]                   side by side with peers in one run, as ratios
   fuzz [TARGET] [--seconds N]    fuzz one target; without one, name them
   persona [--out FILE]           make the SSH honeypot's file tree from Debian's own packages
+  transcripts                    write again what Debian's own programs say, for the tests
   web                            build the dashboard
   codegen                        make the generated files again";
 
@@ -52,6 +54,7 @@ fn dispatch(command: &str, mut args: Vec<String>) -> Result<()> {
         "bench" => bench::bench(install, args.first().map(String::as_str)),
         "fuzz" => fuzz::fuzz(args),
         "persona" => persona::persona(install, &args),
+        "transcripts" => transcripts::write(),
         "web" => web::build(),
         "codegen" => web::codegen(),
         "" | "help" | "--help" | "-h" => {

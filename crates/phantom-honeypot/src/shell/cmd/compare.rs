@@ -99,9 +99,12 @@ fn cmp(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
         if parsed.has(b'b') {
             let of = |bytes: &[u8]| bytes.get(at).copied().unwrap_or(0);
             let shown = |b: u8| match b {
+                0..32 | 127 => format!("^{}", char::from(b ^ 64)),
                 32..=126 => char::from(b).to_string(),
-                b if b < 32 => format!("^{}", char::from(b + 64)),
-                b => format!("M-{}", char::from(b & 127)),
+                b => match b & 127 {
+                    low @ (0..32 | 127) => format!("M-^{}", char::from(low ^ 64)),
+                    low => format!("M-{}", char::from(low)),
+                },
             };
             text += &format!(" is {:3o} {} {:3o} {}", of(a), shown(of(a)), of(b), shown(of(b)));
         }
@@ -151,7 +154,10 @@ fn diff(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     };
     let [first, second] = parsed.rest.as_slice() else {
         let what = match parsed.rest.as_slice() {
-            [] => "missing operand after 'diff'".to_owned(),
+            [] => {
+                let last = ctx.args.last().map_or_else(|| "diff".to_owned(), |arg| show(arg));
+                format!("missing operand after '{last}'")
+            }
             [one] => format!("missing operand after '{}'", show(one)),
             [_, _, extra, ..] => format!("extra operand '{}'", show(extra)),
             _ => String::new(),

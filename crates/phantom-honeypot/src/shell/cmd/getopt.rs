@@ -89,7 +89,13 @@ impl Ctx<'_> {
     pub(super) fn getopt(&mut self, spec: &Spec, status: i32) -> Result<Parsed, i32> {
         parse(&self.args, spec).map_err(|why| {
             let name = self.name.clone();
-            self.fail(&format!("{why}\nTry '{name} --help' for more information."));
+            let hint = match name.as_str() {
+                // diffutils and gzip word it in their own ways.
+                "cmp" | "diff" => format!("{name}: Try '{name} --help' for more information."),
+                "gzip" | "gunzip" | "zcat" => format!("Try `{name} --help' for more information."),
+                _ => format!("Try '{name} --help' for more information."),
+            };
+            self.fail(&format!("{why}\n{hint}"));
             status
         })
     }

@@ -202,6 +202,11 @@ fn nl(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     };
     let (mut n, step, wide) = (number(b'v', 1), number(b'i', 1), number(b'w', 6).clamp(1, 100) as usize);
     let style = parsed.value(b'b').unwrap_or(b"t").to_vec();
+    if !matches!(style.first(), Some(b'a' | b't' | b'n' | b'p')) {
+        let style = show(&style);
+        ctx.fail(&format!("invalid body numbering style: ‘{style}’\nTry 'nl --help' for more information."));
+        return Ok(1);
+    }
     let separator = parsed.value(b's').map_or_else(|| "\t".to_owned(), show);
     let format = parsed.value(b'n').map_or_else(|| "rn".to_owned(), show);
     let (all, status) = contents(ctx, &parsed.rest)?;
@@ -288,6 +293,18 @@ fn split(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     let prefix = parsed.rest.get(1).cloned().unwrap_or_else(|| b"x".to_vec());
     let count =
         |code: u8| parsed.value(code).and_then(|v| size(&show(v))).and_then(|n| usize::try_from(n).ok());
+    if let Some(count) = parsed.value(b'l').map(show) {
+        match count.parse::<u64>() {
+            Ok(0) => {
+                let text = format!("invalid number of lines: ‘{count}’: Numerical result out of range");
+                return Ok(ctx.fail(&text));
+            }
+            Err(_) if size(&count).is_none() => {
+                return Ok(ctx.fail(&format!("invalid number of lines: ‘{count}’")));
+            }
+            _ => {}
+        }
+    }
     let digits: String =
         parsed.given.iter().filter(|(c, _)| c.is_ascii_digit()).map(|(c, _)| char::from(*c)).collect();
     let parts: Vec<Vec<u8>> = if let Some(n) = count(b'b') {

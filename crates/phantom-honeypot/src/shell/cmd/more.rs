@@ -1,5 +1,7 @@
 //! Small programs that scripts lean on.
 
+use super::ctx::version;
+use super::getopt::Spec;
 use super::registry::{Row, bin};
 use super::text::lines;
 use super::{Ctx, Need, has_flag, show, unescape};
@@ -19,50 +21,101 @@ fn missing(ctx: &mut Ctx<'_>, what: &str) -> i32 {
     ctx.fail(&format!("missing operand{what}\nTry '{name} --help' for more information."))
 }
 
-fn basename(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let Some(path) = ctx.args.first().cloned() else { return Ok(missing(ctx, "")) };
-    let text = show(&path);
+/// The last part of a path.
+fn base(text: &str) -> &str {
     let trimmed = text.trim_end_matches('/');
-    let name = match trimmed.rsplit('/').next() {
+    match trimmed.rsplit('/').next() {
         Some("") | None if !text.is_empty() => "/",
         other => other.unwrap_or(""),
+    }
+}
+
+fn basename(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    const SPEC: Spec = Spec {
+        shorts: "+as:z",
+        longs: &[("multiple", b'a'), ("suffix=", b's'), ("zero", b'z'), ("version", 200)],
     };
-    let suffix = ctx.args.get(1).map(|s| show(s)).unwrap_or_default();
-    let name = name.strip_suffix(&suffix).filter(|rest| !rest.is_empty()).unwrap_or(name);
-    ctx.print(&format!("{name}\n"));
+    let parsed = match ctx.getopt(&SPEC, 1) {
+        Ok(parsed) => parsed,
+        Err(status) => return Ok(status),
+    };
+    if parsed.has(200) {
+        ctx.print(&version("basename", "GNU coreutils", "9.1", "David MacKenzie"));
+        return Ok(0);
+    }
+    let mut names: Vec<String> = parsed.rest.iter().map(|a| show(a)).collect();
+    let mut suffix = parsed.value(b's').map(show).unwrap_or_default();
+    if names.is_empty() {
+        return Ok(missing(ctx, ""));
+    }
+    if !parsed.has(b'a') && !parsed.has(b's') {
+        if let Some(extra) = names.get(2) {
+            let text = format!("extra operand ‘{extra}’\nTry 'basename --help' for more information.");
+            return Ok(ctx.fail(&text));
+        }
+        if names.len() == 2 {
+            suffix = names.pop().unwrap_or_default();
+        }
+    }
+    let end = if parsed.has(b'z') { "\0" } else { "\n" };
+    for name in &names {
+        let name = base(name);
+        let name = name.strip_suffix(&suffix).filter(|rest| !rest.is_empty()).unwrap_or(name);
+        ctx.print(&format!("{name}{end}"));
+    }
     Ok(0)
 }
 
 fn dirname(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    if ctx.args.is_empty() {
+    const SPEC: Spec = Spec { shorts: "z", longs: &[("zero", b'z'), ("version", 200)] };
+    let parsed = match ctx.getopt(&SPEC, 1) {
+        Ok(parsed) => parsed,
+        Err(status) => return Ok(status),
+    };
+    if parsed.has(200) {
+        ctx.print(&version("dirname", "GNU coreutils", "9.1", "David MacKenzie and Jim Meyering"));
+        return Ok(0);
+    }
+    if parsed.rest.is_empty() {
         return Ok(missing(ctx, ""));
     }
-    for path in ctx.args.clone() {
-        let text = show(&path);
+    let end = if parsed.has(b'z') { "\0" } else { "\n" };
+    for path in &parsed.rest {
+        let text = show(path);
         let dir = match text.trim_end_matches('/').rsplit_once('/') {
             Some((dir, _)) if dir.trim_end_matches('/').is_empty() => "/",
             Some((dir, _)) => dir.trim_end_matches('/'),
             None if text.starts_with('/') => "/",
             None => ".",
         };
-        ctx.print(&format!("{dir}\n"));
+        ctx.print(&format!("{dir}{end}"));
     }
     Ok(0)
 }
 
 fn printenv(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
+    const SPEC: Spec = Spec { shorts: "+0", longs: &[("null", b'0'), ("version", 200)] };
+    let parsed = match ctx.getopt(&SPEC, 2) {
+        Ok(parsed) => parsed,
+        Err(status) => return Ok(status),
+    };
+    if parsed.has(200) {
+        ctx.print(&version("printenv", "GNU coreutils", "9.1", "David MacKenzie and Richard Mlynarik"));
+        return Ok(0);
+    }
+    let end = if parsed.has(b'0') { "\0" } else { "\n" };
     let mut status = 0;
     let mut rows: Vec<(Vec<u8>, Vec<u8>)> =
         ctx.sh.vars.iter().filter(|(_, v)| v.exported).map(|(n, v)| (n.clone(), v.value.clone())).collect();
     rows.sort();
-    if ctx.args.is_empty() {
+    if parsed.rest.is_empty() {
         for (name, value) in &rows {
-            ctx.print(&format!("{}={}\n", show(name), show(value)));
+            ctx.print(&format!("{}={}{end}", show(name), show(value)));
         }
     }
-    for wanted in ctx.args.clone() {
-        match rows.iter().find(|(name, _)| *name == wanted) {
-            Some((_, value)) => ctx.print(&format!("{}\n", show(value))),
+    for wanted in &parsed.rest {
+        match rows.iter().find(|(name, _)| name == wanted) {
+            Some((_, value)) => ctx.print(&format!("{}{end}", show(value))),
             None => status = 1,
         }
     }
@@ -160,56 +213,125 @@ fn number(ctx: &Ctx<'_>, name: &str, file: &[u8]) -> Option<u32> {
 }
 
 fn chown(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
-    let (flags, mut rest) = ctx.options(b"");
-    rest.retain(|a| !a.starts_with(b"--"));
-    if rest.is_empty() {
-        return Ok(missing(ctx, ""));
-    }
-    let spec = show(&rest.remove(0));
-    if rest.is_empty() {
-        return Ok(missing(ctx, &format!(" after '{spec}'")));
-    }
-    let group_only = ctx.name == "chgrp";
-    let (user, group) = match spec.split_once([':', '.']) {
-        _ if group_only => ("", spec.as_str()),
-        Some((user, group)) => (user, group),
-        None => (spec.as_str(), ""),
+    const SPEC: Spec = Spec {
+        shorts: "HLPRcfhv",
+        longs: &[
+            ("recursive", b'R'),
+            ("changes", b'c'),
+            ("dereference", 200),
+            ("no-dereference", b'h'),
+            ("from=", 201),
+            ("no-preserve-root", 202),
+            ("preserve-root", 203),
+            ("quiet", b'f'),
+            ("silent", b'f'),
+            ("reference=", 204),
+            ("verbose", b'v'),
+            ("version", 205),
+        ],
     };
-    let mut ids = [None, None];
-    for (id, (name, file)) in
-        ids.iter_mut().zip([(user, b"/etc/passwd".as_slice()), (group, b"/etc/group".as_slice())])
-    {
-        if !name.is_empty() {
-            *id = number(ctx, name, file);
-            if id.is_none() {
-                let kind = if group_only { "group" } else { "user" };
-                return Ok(ctx.fail(&format!("invalid {kind}: ‘{spec}’")));
+    let parsed = match ctx.getopt(&SPEC, 1) {
+        Ok(parsed) => parsed,
+        Err(status) => return Ok(status),
+    };
+    let group_only = ctx.name == "chgrp";
+    if parsed.has(205) {
+        let text = version(&ctx.name.clone(), "GNU coreutils", "9.1", "David MacKenzie and Jim Meyering");
+        ctx.print(&text);
+        return Ok(0);
+    }
+    let mut rest = parsed.rest.clone();
+    let (mut ids, spec) = ([None, None], rest.first().map(|spec| show(spec)).unwrap_or_default());
+    if let Some(name) = parsed.value(204) {
+        match super::attrs::follow(ctx, name) {
+            Ok(stat) => ids = [Some(stat.uid).filter(|_| !group_only), Some(stat.gid)],
+            Err(errno) => {
+                return Ok(ctx.fail(&format!("failed to get attributes of '{}': {errno}", show(name))));
             }
         }
+    } else {
+        if rest.is_empty() {
+            return Ok(missing(ctx, ""));
+        }
+        rest.remove(0);
+        if rest.is_empty() {
+            return Ok(missing(ctx, &format!(" after ‘{spec}’")));
+        }
+        let (user, group) = match spec.split_once([':', '.']) {
+            _ if group_only => ("", spec.as_str()),
+            Some((user, group)) => (user, group),
+            None => (spec.as_str(), ""),
+        };
+        let files = [(user, b"/etc/passwd".as_slice(), "user"), (group, b"/etc/group".as_slice(), "group")];
+        for (id, (name, file, kind)) in ids.iter_mut().zip(files) {
+            if !name.is_empty() {
+                *id = number(ctx, name, file);
+                if id.is_none() {
+                    return Ok(ctx.fail(&format!("invalid {kind}: ‘{spec}’")));
+                }
+            }
+        }
+    }
+    if rest.is_empty() {
+        return Ok(missing(ctx, ""));
     }
     let [uid, gid] = ids;
     let who = ctx.sh.account.cred.clone();
     let mut status = 0;
     let mut queue: Vec<(Vec<u8>, Vec<u8>)> = rest.iter().rev().map(|a| (a.clone(), ctx.path(a))).collect();
-    for _ in 0..5000 {
+    for _ in 0..OWNED {
         let Some((name, path)) = queue.pop() else { break };
         let stat = ctx.sh.vfs().stat(&who, &path);
-        if stat.is_ok_and(|s| s.kind == crate::vfs::Kind::Dir) && has_flag(&flags, b'R') {
+        let shown = show(&super::ls::quoted(&name));
+        let stat = match stat {
+            Ok(stat) => stat,
+            Err(errno) => {
+                if !parsed.has(b'f') {
+                    ctx.fail(&format!("cannot access {shown}: {errno}"));
+                }
+                status = 1;
+                continue;
+            }
+        };
+        if stat.kind == crate::vfs::Kind::Dir && parsed.has(b'R') {
             let entries = ctx.sh.vfs().readdir(&who, &path).unwrap_or_default();
             queue.extend(
                 entries.into_iter().map(|(e, _)| (crate::vfs::join(&name, &e), crate::vfs::join(&path, &e))),
             );
         }
-        let done =
-            stat.and_then(|_| ctx.sh.vfs().set_attr(&who, &path, SetAttr { uid, gid, ..SetAttr::default() }));
+        let set = SetAttr { uid, gid, ..SetAttr::default() };
+        let done = ctx.sh.vfs().set_attr(&who, &path, set);
+        let (what, noun) = if group_only { ("group", "group") } else { ("ownership", "ownership") };
         if let Err(errno) = done {
-            let what = match (stat.is_err(), group_only) {
-                (true, _) => "cannot access",
-                (_, true) => "changing group of",
-                _ => "changing ownership of",
-            };
-            status = ctx.fail(&format!("{what} '{}': {errno}", show(&name)));
+            if !parsed.has(b'f') {
+                ctx.fail(&format!("changing {what} of {shown}: {errno}"));
+            }
+            status = 1;
+            continue;
+        }
+        if !parsed.has(b'v') && !parsed.has(b'c') {
+            continue;
+        }
+        let changed = uid.is_some_and(|uid| uid != stat.uid) || gid.is_some_and(|gid| gid != stat.gid);
+        let words = |ctx: &Ctx<'_>, uid: u32, gid: u32| {
+            let user = super::files::owner(ctx, uid, false);
+            let group = super::files::owner(ctx, gid, true);
+            match (ids[0].is_some() && !group_only, ids[1].is_some()) {
+                (true, true) => format!("{user}:{group}"),
+                (true, false) => user,
+                _ => group,
+            }
+        };
+        let new = words(ctx, uid.unwrap_or(stat.uid), gid.unwrap_or(stat.gid));
+        if changed {
+            let old = words(ctx, stat.uid, stat.gid);
+            ctx.print(&format!("changed {noun} of {shown} from {old} to {new}\n"));
+        } else if parsed.has(b'v') {
+            ctx.print(&format!("{noun} of {shown} retained as {new}\n"));
         }
     }
     Ok(status)
 }
+
+/// Files that one call gives away.
+const OWNED: usize = 50_000;

@@ -280,12 +280,20 @@ fn shuf(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
             ("output=", b'o'),
             ("repeat", b'r'),
             ("random-source=", 200),
+            ("zero-terminated", b'z'),
         ],
     };
     let parsed = match ctx.getopt(&SPEC, 1) {
         Ok(parsed) => parsed,
         Err(status) => return Ok(status),
     };
+    if let Some(count) = parsed.value(b'n').map(show).filter(|count| count.parse::<usize>().is_err()) {
+        return Ok(ctx.fail(&format!("invalid line count: ‘{count}’")));
+    }
+    if let Some(extra) = parsed.rest.get(1).filter(|_| !parsed.has(b'e')) {
+        let text = format!("extra operand ‘{}’\nTry 'shuf --help' for more information.", show(extra));
+        return Ok(ctx.fail(&text));
+    }
     let mut rows: Vec<Vec<u8>> = if parsed.has(b'e') {
         parsed.rest.clone()
     } else if let Some(range) = parsed.value(b'i').map(show) {
@@ -295,7 +303,11 @@ fn shuf(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
             Some((low, high)) if low <= high => {
                 (low..=high).take(100_000).map(|n| n.to_string().into_bytes()).collect()
             }
-            _ => return Ok(ctx.fail(&format!("invalid input range: ‘{range}’"))),
+            Some(_) => return Ok(ctx.fail(&format!("invalid input range: ‘{range}’"))),
+            None => {
+                let first = range.split('-').next().unwrap_or("");
+                return Ok(ctx.fail(&format!("invalid input range: ‘{first}’")));
+            }
         }
     } else {
         let (all, status) = contents(ctx, &parsed.rest)?;
@@ -310,8 +322,30 @@ fn shuf(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
         let other = ctx.sh.draw.unsigned(0, at as u64 + 1) as usize;
         rows.swap(at, other.min(at));
     }
-    for row in rows.into_iter().take(most) {
-        put(ctx, &row);
+    let end = if parsed.has(b'z') { 0 } else { b'\n' };
+    let mut out = Vec::new();
+    if parsed.has(b'r') {
+        // Each anew from all of them.
+        let most = if parsed.has(b'n') { most } else { 100_000 };
+        for _ in 0..most.min(100_000) {
+            let at = ctx.sh.draw.unsigned(0, rows.len().max(1) as u64) as usize;
+            let Some(row) = rows.get(at.min(rows.len().saturating_sub(1))) else { break };
+            out.extend_from_slice(row);
+            out.push(end);
+        }
+    } else {
+        for row in rows.into_iter().take(most) {
+            out.extend_from_slice(&row);
+            out.push(end);
+        }
+    }
+    match parsed.value(b'o').map(<[u8]>::to_vec) {
+        Some(name) => {
+            if let Err(errno) = ctx.write_file(&name, &out, false) {
+                return Ok(ctx.fail(&format!("{}: {errno}", show(&name))));
+            }
+        }
+        None => ctx.out.extend(out),
     }
     Ok(0)
 }

@@ -207,6 +207,9 @@ fn shred(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     if parsed.rest.is_empty() {
         return Ok(missing(ctx, "file operand"));
     }
+    if let Some(count) = parsed.value(b'n').map(show).filter(|count| count.parse::<u64>().is_err()) {
+        return Ok(ctx.fail(&format!("invalid number of passes: ‘{count}’")));
+    }
     let passes = parsed.value(b'n').and_then(|v| show(v).parse::<u64>().ok()).unwrap_or(3);
     let mut status = 0;
     for name in &parsed.rest {
@@ -324,6 +327,26 @@ fn sync(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     Ok(status)
 }
 
+const CONVERSIONS: [&str; 17] = [
+    "ascii",
+    "ebcdic",
+    "ibm",
+    "block",
+    "unblock",
+    "lcase",
+    "ucase",
+    "sparse",
+    "swab",
+    "sync",
+    "excl",
+    "nocreat",
+    "notrunc",
+    "noerror",
+    "fdatasync",
+    "fsync",
+    "",
+];
+
 fn dd(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
     let mut given = std::collections::HashMap::new();
     for arg in ctx.args.clone() {
@@ -333,6 +356,17 @@ fn dd(ctx: &mut Ctx<'_>) -> Result<i32, Need> {
             "status", "iflag", "oflag",
         ];
         match text.split_once('=') {
+            None if text == "--version" => {
+                let by = "Paul Rubin, David MacKenzie, and Stuart Kemp";
+                let text = super::ctx::version("dd", "coreutils", "9.1", by);
+                ctx.print(&text);
+                return Ok(0);
+            }
+            Some(("conv", value)) if value.split(',').any(|word| !CONVERSIONS.contains(&word)) => {
+                let bad = value.split(',').find(|word| !CONVERSIONS.contains(word)).unwrap_or("");
+                let text = format!("invalid conversion: ‘{bad}’\nTry 'dd --help' for more information.");
+                return Ok(ctx.fail(&text));
+            }
             Some((name, value)) if known.contains(&name) => {
                 given.insert(name.to_owned(), value.to_owned());
             }

@@ -49,7 +49,17 @@ pub(super) fn formatted(sh: &Shell, format: &[u8], here: &Here<'_>) -> Vec<u8> {
                 let made = match escape {
                     b'n' => b'\n',
                     b't' => b'\t',
-                    b'0' => 0,
+                    b'0'..=b'7' => {
+                        let digits: Vec<u8> = format
+                            .iter()
+                            .skip(at)
+                            .take(2)
+                            .copied()
+                            .take_while(|b| (b'0'..=b'7').contains(b))
+                            .collect();
+                        at += digits.len();
+                        digits.iter().fold(u32::from(escape - b'0'), |n, b| n * 8 + u32::from(b - b'0')) as u8
+                    }
                     b'a' => 7,
                     b'r' => b'\r',
                     b'f' => 12,
@@ -96,6 +106,15 @@ pub(super) fn formatted(sh: &Shell, format: &[u8], here: &Here<'_>) -> Vec<u8> {
                     b'G' => stat.gid.to_string().into_bytes(),
                     b'd' => here.level.to_string().into_bytes(),
                     b'y' => vec![letter(stat.kind)],
+                    // What a link leads to; N where there is nothing, L where it leads to itself.
+                    b'Y' => {
+                        let there = sh.vfs().stat(&sh.account.cred, &here.path);
+                        match there {
+                            Ok(stat) => vec![letter(stat.kind)],
+                            Err(crate::vfs::Errno::ELOOP) => b"L".to_vec(),
+                            Err(_) => b"N".to_vec(),
+                        }
+                    }
                     b'n' => stat.nlink.to_string().into_bytes(),
                     b'i' => stat.ino.to_string().into_bytes(),
                     b'b' => blocks(here).to_string().into_bytes(),
