@@ -37,7 +37,11 @@ for node in null:3 zero:5 full:7 random:8 urandom:9; do
 done
 ln -s /proc/self/fd dev/fd
 mkdir dev/pts dev/shm
-printf '127.0.0.1\tlocalhost\n127.0.1.1\t%s\t%s\n' "$2" "${2%%.*}" > etc/hosts
+{
+    printf '127.0.0.1\tlocalhost\n127.0.1.1\t%s\t%s\n\n' "$2" "${2%%.*}"
+    echo '# The following lines are desirable for IPv6 capable hosts'
+    printf '::1     localhost ip6-localhost ip6-loopback\nff02::1 ip6-allnodes\nff02::2 ip6-allrouters\n'
+} > etc/hosts
 hostname > etc/hostname
 printf '%s\n' "$3" | while read -r name uid; do
     chroot . useradd -m -u "$uid" -s /bin/bash "$name" > /dev/null 2>&1
@@ -99,7 +103,7 @@ fn example() -> Result<PathBuf> {
 }
 
 /// Full host name and users of the persona.
-pub(crate) fn facts() -> Result<String> {
+fn facts() -> Result<String> {
     check(cargo().args(["build", "-q", "-p", "phantom-honeypot", "--example", "shell"]))?;
     output(command(example()?).arg("--facts"))
 }

@@ -17,6 +17,11 @@ const FILES: [&str; 2] = [
     "crates/phantom-honeypot/tests/it/machine/daily.txt",
 ];
 
+/// Name and users of the machine, as many as the persona of the tests has.
+const FACTS: &str = "vm.example.net\none 1000\ntwo 1001";
+/// The locale of the tests.
+const LOCALE: &str = "export LANG=C.UTF-8\n";
+
 struct Visit<'a> {
     name: &'a str,
     /// Whether a command is looked at, and the command.
@@ -27,7 +32,7 @@ pub(crate) fn write() -> Result<()> {
     if !is_root() {
         bail!("the programs run in a root of Debian 12 that is mounted and entered: run it as root");
     }
-    let (place, facts) = (debian::bootstrap()?, debian::facts()?);
+    let place = debian::bootstrap()?;
     for file in FILES {
         let path = root().join(file);
         let old = fs::read_to_string(&path)?;
@@ -35,7 +40,8 @@ pub(crate) fn write() -> Result<()> {
         let mut new = format!("{head}\n");
         for visit in visits {
             let steps: Vec<Step<'_>> = visit.steps.iter().map(|(_, text)| Step::exact(text)).collect();
-            let said = debian::results(&debian::run_real(&place, &facts, &debian::program(&steps))?);
+            let input = format!("{LOCALE}{}", debian::program(&steps));
+            let said = debian::results(&debian::run_real(&place, FACTS, &input)?);
             _ = writeln!(new, "! {}", visit.name);
             for (number, (looked_at, text)) in visit.steps.iter().enumerate() {
                 let (output, status) =
