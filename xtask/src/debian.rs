@@ -53,7 +53,7 @@ ip address add 192.0.2.1/24 dev eth0
 ip link set eth0 up
 ip neighbour add 192.0.2.254 lladdr 02:00:00:00:00:01 dev eth0
 ip route add default via 192.0.2.254
-exec chroot . env -i HOME=/root USER=root LOGNAME=root SHELL=/bin/bash SHLVL=0 MAIL=/var/mail/root \
+exec chroot . env -i LANG=C.UTF-8 HOME=/root USER=root LOGNAME=root SHELL=/bin/bash SHLVL=0 MAIL=/var/mail/root \
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     SSH_CLIENT='198.51.100.7 40000 22' SSH_CONNECTION='198.51.100.7 40000 192.0.2.1 22' \
     timeout 300 bash -c 'cd && exec -a -bash bash'

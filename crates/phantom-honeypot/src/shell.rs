@@ -219,6 +219,8 @@ pub struct Shell {
     login: bool,
     /// Runs the text after `-c`.
     given: bool,
+    /// Commands are read from the input, without a terminal.
+    from_input: bool,
     /// Runs in the background, and reads nothing from the terminal.
     background: bool,
     /// `$$`, and the process before it.
@@ -333,6 +335,7 @@ impl Shell {
             bash: true,
             login: false,
             given: false,
+            from_input: false,
             background: false,
             main_pid: pid,
             parent: pid - 1,

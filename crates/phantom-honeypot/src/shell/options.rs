@@ -197,7 +197,7 @@ impl Shell {
             .collect();
         if self.given {
             all.extend(self.bash.then_some(b'c'));
-        } else if self.interactive {
+        } else if self.interactive || self.from_input {
             all.push(b's');
         }
         all

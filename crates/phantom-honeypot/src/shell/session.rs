@@ -357,6 +357,9 @@ impl Shell {
 
     /// Commands from the input, as a shell without terminal reads them.
     pub(super) async fn script(mut self) -> i32 {
+        // sshd starts it as a login shell, with or without a terminal.
+        self.login = true;
+        self.from_input = true;
         let result = self.commands_of_input().await;
         let result = self.end_process(result).await;
         self.ended(result)

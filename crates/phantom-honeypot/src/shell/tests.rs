@@ -129,7 +129,7 @@ fn programs_agree_with_each_other() {
         "-rw-r-----\n-rwxr--r--\n",
     );
     check(
-        "echo -e '\\x41\\102\\n' > x; cat x; ln -s x y; readlink y; head -n 1 /etc/passwd | grep -o '^ro*t'",
+        "echo -e '\\x41\\0102\\n' > x; cat x; ln -s x y; readlink y; head -n 1 /etc/passwd | grep -o '^ro*t'",
         "AB\n\nx\nroot\n",
     );
 }
@@ -362,7 +362,7 @@ fn jobs_beside_do_not_depend_on_the_cutting() {
     let whole = play(input.len());
     assert_eq!(
         whole,
-        "a\nbash: line 1: /bin: Is a directory\nb\nd\ne\nc\nf\nbash: line 4: nope: command not found\n"
+        "a\n-bash: line 1: /bin: Is a directory\nb\nd\ne\nc\nf\n-bash: line 4: nope: command not found\n"
     );
     for size in [1, 2, 3, 7, 20] {
         assert_eq!(play(size), whole, "in pieces of {size}");

@@ -7,6 +7,11 @@ use crate::shell::{Shell, arith, facts};
 
 /// Backslash escapes of `echo -e`, `printf` and `$'...'`; the flag says that `\c` ended the output.
 pub(in crate::shell) fn unescape(text: &[u8]) -> (Vec<u8>, bool) {
+    unescape_by(text, false)
+}
+
+/// As `echo` has them: numbers begin with a zero, and quotes need no backslash.
+fn unescape_by(text: &[u8], echo: bool) -> (Vec<u8>, bool) {
     let mut out = Vec::with_capacity(text.len());
     let mut at = 0;
     let digits = |at: usize, most: usize, radix: u32| {
@@ -54,13 +59,14 @@ pub(in crate::shell) fn unescape(text: &[u8]) -> (Vec<u8>, bool) {
                 }
                 at += count;
             }
-            b'0'..=b'7' => {
+            b'0'..=b'7' if *escape == b'0' || !echo => {
                 let from = if *escape == b'0' { at } else { at - 1 };
                 let (value, count) = digits(from, 3, 8);
                 out.push(value);
                 at = from + count;
             }
-            b'\\' | b'\'' | b'"' => out.push(*escape),
+            b'\\' => out.push(*escape),
+            b'\'' | b'"' if !echo => out.push(*escape),
             other => out.extend_from_slice(&[b'\\', *other]),
         }
     }
@@ -147,7 +153,7 @@ pub(super) fn echo(args: &[Vec<u8>], dash: bool) -> Vec<u8> {
     let letters: Vec<u8> = flags.flatten().copied().collect();
     let text = args.get(count..).unwrap_or(&[]).join(&b' ');
     let last = letters.iter().rev().find(|l| b"eE".contains(l));
-    let (mut out, stop) = if last == Some(&b'e') || dash { unescape(&text) } else { (text, false) };
+    let (mut out, stop) = if last == Some(&b'e') || dash { unescape_by(&text, true) } else { (text, false) };
     if !letters.contains(&b'n') && !stop {
         out.push(b'\n');
     }

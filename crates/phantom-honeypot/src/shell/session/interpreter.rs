@@ -36,6 +36,7 @@ impl Shell {
         self.bash = bash;
         self.braceexpand = true;
         self.given = false;
+        self.from_input = false;
         self.name = name.to_vec();
         self.args.clear();
         self.defaults();
@@ -188,6 +189,7 @@ impl Shell {
                 return self.end_process(result).await;
             }
             self.interactive = false;
+            self.from_input = true;
             let result = self.commands_of_input().await;
             self.end_process(result).await
         })
