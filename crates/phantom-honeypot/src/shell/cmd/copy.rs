@@ -7,7 +7,7 @@ use super::getopt::{Parsed, Spec, parse};
 use super::registry::{Row, waits};
 use super::wrappers::refuse;
 use crate::shell::Shell;
-use crate::shell::io::Stop;
+use crate::shell::io::{BUFFER, Stop};
 use crate::vfs::{Errno, Kind, SetAttr, Stat, join};
 
 pub(super) const PROGRAMS: &[Row] = &[
@@ -368,6 +368,9 @@ impl Work<'_> {
             let errno = if to.is_empty() { Errno::ENOENT } else { Errno::ENOTDIR };
             return self.fail(&format!("cannot create regular file {}: {errno}", quoted(to)));
         }
+        if self.sh.is_descriptor(to) {
+            return self.copy_to_descriptor(from, to);
+        }
         let created = self.sh.vfs().create(&who, &target, stat.mode & 0o777 & !self.sh.umask, true);
         let ino = match created {
             Ok(ino) => ino,
@@ -406,6 +409,22 @@ impl Work<'_> {
         }
         self.attributes(&target, stat);
         Ok(())
+    }
+
+    /// Copies into what /dev/stdout or `>(...)` is open on.
+    fn copy_to_descriptor(&mut self, from: &[u8], to: &[u8]) -> Result<(), Stop> {
+        let content = match self.sh.descriptor_content(from) {
+            Some(bytes) => Ok(bytes),
+            None => self.sh.vfs().read(&self.sh.account.cred, &self.path(from), 0, BUFFER),
+        };
+        match (content, self.sh.open_write(to, false)) {
+            (Err(errno), _) => self.fail(&format!("error reading {}: {errno}", quoted(from))),
+            (_, Err(errno)) => self.fail(&format!("cannot create regular file {}: {errno}", quoted(to))),
+            (Ok(bytes), Ok(_)) => match self.sh.descriptor(to) {
+                Some(fd) => self.sh.write(fd, &bytes),
+                None => Ok(()),
+            },
+        }
     }
 
     fn attributes(&mut self, target: &[u8], stat: &Stat) {

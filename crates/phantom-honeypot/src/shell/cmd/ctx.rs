@@ -1,6 +1,7 @@
 //! What a program is handed: its arguments, its input and where its output goes.
 
 use crate::shell::Shell;
+use crate::shell::io::Desc;
 use crate::vfs::{Errno, join};
 
 /// A letter and its value, empty where it takes none.
@@ -60,14 +61,38 @@ impl Ctx<'_> {
         Ok(vfs.read(&self.sh.account.cred, &path, 0, crate::shell::io::BUFFER))
     }
 
-    /// Writes a file as open(2) with O_CREAT and the umask does.
+    /// Writes a file as open(2) with O_CREAT and the umask does; a name of a descriptor (/dev/fd/63,
+    /// /dev/stdout) means what that is open on.
     pub(super) fn write_file(&mut self, name: &[u8], bytes: &[u8], append: bool) -> Result<(), Errno> {
+        if let Some(fd) = self.sh.descriptor(name) {
+            return self.write_descriptor(fd, bytes);
+        }
         let path = self.path(name);
         let mode = 0o666 & !self.sh.umask;
         let who = self.sh.account.cred.clone();
         let mut vfs = self.sh.vfs();
         let ino = vfs.create(&who, &path, mode, !append)?;
         vfs.write(ino, if append { None } else { Some(0) }, bytes)
+    }
+
+    fn write_descriptor(&mut self, fd: u32, bytes: &[u8]) -> Result<(), Errno> {
+        match self.sh.fds.get(&fd) {
+            None => return Err(Errno::ENOENT),
+            Some(Desc::Input(_)) => return Err(Errno::EACCES),
+            Some(_) => {}
+        }
+        match fd {
+            // Behind what was printed before.
+            1 => self.out.extend_from_slice(bytes),
+            2 => {
+                if self.marks.len() < 4096 {
+                    self.marks.push((self.out.len(), self.err.len()));
+                }
+                self.err.extend_from_slice(bytes);
+            }
+            _ => self.sh.write(fd, bytes).map_err(|_| Errno::EIO)?,
+        }
+        Ok(())
     }
 
     /// Letters given as options, and what is left. `with` names those that take a value.
