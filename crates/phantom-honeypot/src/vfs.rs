@@ -7,6 +7,7 @@ mod evidence;
 mod live;
 mod node;
 mod open;
+mod past;
 mod path;
 mod share;
 

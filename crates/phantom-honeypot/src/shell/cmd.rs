@@ -20,6 +20,7 @@ mod files;
 mod find;
 pub(crate) mod firewall;
 mod float;
+mod getconf;
 mod getopt;
 mod grep;
 mod gzip;

@@ -309,7 +309,7 @@ fn accounts(b: &mut Builder) {
             &format!("{home}/.bash_history"),
             0o600,
             (uid, uid),
-            "ls -la\nsudo apt update\ncd /var/www/html\nls\nexit\n",
+            super::past::history(&b.persona.seed.clone(), name),
         );
     }
     b.text("/etc/passwd", passwd);
@@ -325,7 +325,8 @@ fn accounts(b: &mut Builder) {
         "# ~/.bashrc: executed by bash(1) for non-login shells.\n\numask 022\n\nalias ls='ls --color=auto'\n",
     );
     b.file("/root/.profile", 0o644, (0, 0), "# ~/.profile: executed by Bourne-compatible login shells.\n\nif [ \"$BASH\" ]; then\n  if [ -f ~/.bashrc ]; then\n    . ~/.bashrc\n  fi\nfi\n\nmesg n 2> /dev/null || true\n");
-    b.file("/root/.bash_history", 0o600, (0, 0), "apt update && apt -y upgrade\nsystemctl status nginx\nnano /etc/nginx/sites-available/default\nnginx -t\nsystemctl reload nginx\ntail -f /var/log/nginx/access.log\ndf -h\nreboot\n");
+    let past = super::past::history(&b.persona.seed.clone(), "root");
+    b.file("/root/.bash_history", 0o600, (0, 0), past);
 }
 
 /// A yescrypt-looking entry of /etc/shadow; drawn, so that no password fits it.

@@ -25,6 +25,7 @@ const TABLES: &[&[Row]] = &[
     super::dump::PROGRAMS,
     super::copy::PROGRAMS,
     super::files::PROGRAMS,
+    super::getconf::PROGRAMS,
     super::ls::PROGRAMS,
     super::find::PROGRAMS,
     super::firewall::PROGRAMS,
