@@ -620,25 +620,29 @@ async fn tee(sh: &mut Shell, name: &str, args: Vec<Vec<u8>>) -> Result<i32, Stop
             }
         }
     }
-    let console = matches!(sh.fds.get(&0), Some(Desc::Console(_)));
     let own = sh.fds.get(&1).cloned();
+    let result = hand_on(sh, &outputs).await;
+    match own {
+        Some(own) => sh.fds.insert(1, own),
+        None => sh.fds.remove(&1),
+    };
+    result.map(|()| status)
+}
+
+/// Writes the input to all of them; what is typed is handed on line by line.
+async fn hand_on(sh: &mut Shell, outputs: &[Option<Desc>]) -> Result<(), Stop> {
+    let console = matches!(sh.fds.get(&0), Some(Desc::Console(_)));
     loop {
-        // What is typed is handed on line by line.
         let some = if console { sh.io.read_some().await? } else { Some(sh.read_all().await?) };
-        let Some(some) = some.filter(|some| !some.is_empty()) else { break };
+        let Some(some) = some.filter(|some| !some.is_empty()) else { return Ok(()) };
         for output in outputs.iter().flatten() {
             sh.fds.insert(1, output.clone());
             sh.write(1, &some)?;
         }
         if !console {
-            break;
+            return Ok(());
         }
     }
-    match own {
-        Some(own) => sh.fds.insert(1, own),
-        None => sh.fds.remove(&1),
-    };
-    Ok(status)
 }
 
 fn readlink(ctx: &mut Ctx<'_>) -> Result<i32, Need> {

@@ -21,6 +21,40 @@ const TABLE: [(&str, &str); 13] = [
     ("ex", "01;32"),
 ];
 
+/// Terminals that are painted on where LS_COLORS says nothing.
+const TERMINALS: [&str; 25] = [
+    "Eterm",
+    "ansi",
+    "*color*",
+    "con[0-9]*x[0-9]*",
+    "cons25",
+    "console",
+    "cygwin",
+    "*direct*",
+    "dtterm",
+    "gnome",
+    "hurd",
+    "jfbterm",
+    "konsole",
+    "kterm",
+    "linux",
+    "linux-c",
+    "mlterm",
+    "putty",
+    "rxvt*",
+    "screen*",
+    "st",
+    "terminator",
+    "tmux*",
+    "vt100",
+    "xterm*",
+];
+
+fn fits(pattern: &str, term: &[u8]) -> bool {
+    let live: Vec<(u8, bool)> = pattern.bytes().map(|b| (b, true)).collect();
+    crate::shell::glob::matches(&live, term)
+}
+
 pub(super) struct Colors {
     table: Vec<(String, String)>,
     /// Endings of names.
@@ -40,6 +74,10 @@ impl Colors {
             begun: std::cell::Cell::new(false),
         };
         let given = ctx.sh.get(b"LS_COLORS").unwrap_or_default();
+        let term = ctx.sh.get(b"TERM").unwrap_or_default();
+        if given.is_empty() && !TERMINALS.iter().any(|name| fits(name, &term)) {
+            return None;
+        }
         for part in String::from_utf8_lossy(&given).split(':').take(512) {
             let Some((name, code)) = part.split_once('=') else { continue };
             match (name.strip_prefix('*'), colors.table.iter_mut().find(|row| row.0 == name)) {
