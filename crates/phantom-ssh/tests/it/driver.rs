@@ -149,6 +149,7 @@ pub(crate) fn ssh(address: SocketAddr, options: &[&str], command: &[&str], input
 /// Asserts success and returns standard output.
 pub(crate) fn good(output: Output, what: &str) -> Vec<u8> {
     let log = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{what}: {}\n{log}", output.status);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{what}: {}\n{said}{log}", output.status);
     output.stdout
 }

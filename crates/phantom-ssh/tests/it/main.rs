@@ -260,7 +260,8 @@ fn hydra_finds_the_one_password_that_works() {
     let list = dir.path().join("passwords");
     std::fs::write(&list, "123456\nroot\nadmin\nright\n").unwrap();
     let args = ["-I", "-l", "root", "-P", list.to_str().unwrap(), "-t", "2", "-s", &port, "ssh://127.0.0.1"];
-    let report = String::from_utf8(good(tool("hydra", &args, b""), "hydra")).unwrap();
+    // Its status is 255 as well where the password was found while another of its workers still tried.
+    let report = String::from_utf8(tool("hydra", &args, b"").stdout).unwrap();
     assert!(report.contains("login: root   password: right"), "{report}");
     let events = running.events.lock().unwrap();
     for password in ["123456", "root", "admin", "right"] {
